@@ -1,0 +1,60 @@
+import { Observable, Subject } from 'rxjs';
+import type { TrackInit } from '../media/fragment.ts';
+import { formatTrackKey, type TrackKey } from '../media/track-key.ts';
+import { AppError } from '../util/errors.ts';
+import { FragmentBroadcaster, type FragmentSink, type FragmentSource } from './fragment-broadcaster.ts';
+
+/** The reading side of the registry: what exists and what comes and goes. */
+export interface TrackDirectory {
+  /** Every open track, at once for those that are open already, then as each opens. */
+  readonly opened$: Observable<FragmentSource>;
+  /** Every track that closes from now on, after its last fragment. */
+  readonly closed$: Observable<FragmentSource>;
+  get(key: TrackKey): FragmentSource | undefined;
+  /** Open tracks, oldest first; those of one broadcast if it is named. */
+  list(broadcast?: string): FragmentSource[];
+}
+
+/** The one meeting place of ingest, transcoders and packagers. */
+export class BroadcasterRegistry implements TrackDirectory {
+  readonly #tracks = new Map<string, FragmentBroadcaster>();
+  readonly #opened = new Subject<FragmentSource>();
+  readonly #closed = new Subject<FragmentSource>();
+
+  readonly opened$: Observable<FragmentSource> = new Observable((subscriber) => {
+    for (const track of [...this.#tracks.values()]) subscriber.next(track);
+    return this.#opened.subscribe(subscriber);
+  });
+
+  readonly closed$: Observable<FragmentSource> = this.#closed.asObservable();
+
+  get(key: TrackKey): FragmentSource | undefined {
+    return this.#tracks.get(formatTrackKey(key));
+  }
+
+  list(broadcast?: string): FragmentSource[] {
+    const tracks = [...this.#tracks.values()];
+    return broadcast === undefined ? tracks : tracks.filter((track) => track.key.broadcast === broadcast);
+  }
+
+  /**
+   * Opens a track and hands its only writing handle to the caller, who closes it.
+   * @throws AppError `CONFLICT` if the track is open: a track has one producer.
+   */
+  open(key: TrackKey, init: TrackInit): FragmentSink {
+    const name = formatTrackKey(key);
+    if (this.#tracks.has(name)) {
+      throw new AppError('CONFLICT', `track "${name}" has a producer already; end that one first`);
+    }
+    const broadcaster = new FragmentBroadcaster(key, init);
+    this.#tracks.set(name, broadcaster);
+    broadcaster.fragments$.subscribe({
+      complete: () => {
+        this.#tracks.delete(name);
+        this.#closed.next(broadcaster);
+      },
+    });
+    this.#opened.next(broadcaster);
+    return broadcaster;
+  }
+}
