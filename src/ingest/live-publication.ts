@@ -1,0 +1,186 @@
+import type { FragmentSink } from '../broadcast/fragment-broadcaster.ts';
+import { writeFragment } from '../media/cmaf/fragment-writer.ts';
+import type { TrackInit, TrackKind } from '../media/fragment.ts';
+import type { Clock } from '../util/clock.ts';
+import { AppError } from '../util/errors.ts';
+import { EpochTracker } from './epoch-tracker.ts';
+import type { IngestFrame, Publication, PublicationStats } from './publication.ts';
+import type { SourceTracks } from './source-tracks.ts';
+
+/** What one publisher may do before it is cut off. */
+export const PUBLICATION_LIMITS = Object.freeze({
+  /** Unusable frames in a row. */
+  maxDroppedInARow: 3_000,
+  /** New epochs within a minute; each of them restarts every encoder of the broadcast. */
+  maxEpochsPerMinute: 12,
+  maxFrameBytes: 8 * 1024 * 1024,
+  /** Time after which a track that the previous publisher had and this one lacks is closed. */
+  adoptWithinMs: 2_000,
+});
+
+interface Options {
+  readonly broadcast: string;
+  readonly firstEpoch: number;
+  /** Where the frames go; closed at the end unless they were handed over. */
+  readonly tracks: SourceTracks;
+  readonly clock: Clock;
+  /** Called once when the publication ends, by whichever side. */
+  readonly onEnd: (lastEpoch: number) => void;
+  /** Cuts the publisher's connection. */
+  readonly disconnect: (reason: AppError) => void;
+}
+
+interface SourceTrack {
+  readonly sink: FragmentSink;
+  epoch: number;
+  awaitsKeyframe: boolean;
+}
+
+/** A granted publication: turns frames into fragments of the broadcast's source tracks. */
+export class LivePublication implements Publication {
+  readonly broadcast: string;
+  readonly #options: Options;
+  readonly #epochs: EpochTracker;
+  readonly #tracks = new Map<TrackKind, SourceTrack>();
+  readonly #startedAtMs: number;
+  #adopted = false;
+  readonly #epochStartsMs: number[] = [];
+  #ended = false;
+  #frames = 0;
+  #bytes = 0;
+  #droppedFrames = 0;
+  #droppedInARow = 0;
+  #lastFrameAtMs: number;
+
+  constructor(options: Options) {
+    this.broadcast = options.broadcast;
+    this.#options = options;
+    this.#epochs = new EpochTracker(options.firstEpoch);
+    this.#startedAtMs = options.clock.nowMs();
+    this.#lastFrameAtMs = this.#startedAtMs;
+  }
+
+  /** Wall clock of the newest usable frame, or of the start. */
+  get lastFrameAtMs(): number {
+    return this.#lastFrameAtMs;
+  }
+
+  frame(init: TrackInit, frame: IngestFrame): void {
+    if (this.#ended) return;
+    const epochBefore = this.#epochs.epoch;
+    const epoch = isUsable(frame) ? this.#epochs.place(init, (frame.dts * 1000) / init.timescale) : undefined;
+    if (this.#epochs.epoch !== epochBefore && this.#changesEpochTooOften()) return;
+    if (epoch === undefined || !this.#emit(init, frame, epoch)) this.#drop();
+    else this.#count(frame);
+  }
+
+  stats(): PublicationStats {
+    return {
+      frames: this.#frames,
+      bytes: this.#bytes,
+      droppedFrames: this.#droppedFrames,
+      epoch: this.#epochs.epoch,
+    };
+  }
+
+  end(): void {
+    if (this.#leave()) this.#options.tracks.close();
+  }
+
+  /** Ends the publication in favour of a newer one, which takes the open source tracks over. */
+  handOver(reason: AppError): SourceTracks {
+    if (this.#leave()) this.#options.disconnect(reason);
+    return this.#options.tracks;
+  }
+
+  /** Ends the publication and cuts the publisher's connection, telling it why. */
+  cut(reason: AppError): void {
+    this.end();
+    this.#options.disconnect(reason);
+  }
+
+  #leave(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#options.onEnd(this.#epochs.epoch);
+    return true;
+  }
+
+  #emit(init: TrackInit, frame: IngestFrame, epoch: number): boolean {
+    const track = this.#trackFor(init, frame, epoch);
+    if (track === undefined) return false;
+    if (track.epoch !== epoch) {
+      track.epoch = epoch;
+      track.awaitsKeyframe = true;
+    }
+    if (track.awaitsKeyframe && !frame.sync) return false;
+    track.awaitsKeyframe = false;
+    const ingestedAtMs = this.#options.clock.nowMs();
+    track.sink.emit(writeFragment({ init, epoch, frames: [frame], ingestedAtMs }));
+    this.#lastFrameAtMs = ingestedAtMs;
+    this.#closeOrphans(ingestedAtMs);
+    return true;
+  }
+
+  #trackFor(init: TrackInit, frame: IngestFrame, epoch: number): SourceTrack | undefined {
+    const existing = this.#tracks.get(init.kind);
+    if (existing !== undefined || !frame.sync) return existing;
+    const track = { sink: this.#options.tracks.open(init), epoch, awaitsKeyframe: true };
+    this.#tracks.set(init.kind, track);
+    return track;
+  }
+
+  /** A track that only the previous publisher had would keep players waiting for its media for ever. */
+  #closeOrphans(nowMs: number): void {
+    if (this.#adopted || nowMs - this.#startedAtMs < PUBLICATION_LIMITS.adoptWithinMs) return;
+    this.#adopted = true;
+    this.#options.tracks.keepOnly(new Set(this.#tracks.keys()));
+  }
+
+  #count(frame: IngestFrame): void {
+    this.#frames += 1;
+    this.#bytes += frame.data.length;
+    this.#droppedInARow = 0;
+  }
+
+  #drop(): void {
+    this.#droppedFrames += 1;
+    this.#droppedInARow += 1;
+    if (this.#droppedInARow <= PUBLICATION_LIMITS.maxDroppedInARow) return;
+    this.cut(
+      new AppError(
+        'BAD_MEDIA',
+        `${this.#droppedInARow} frames in a row were unusable (no keyframe, or times that fit nowhere); restart the encoder`,
+      ),
+    );
+  }
+
+  #changesEpochTooOften(): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    this.#epochStartsMs.push(nowMs);
+    while ((this.#epochStartsMs[0] ?? nowMs) < nowMs - 60_000) this.#epochStartsMs.shift();
+    if (this.#epochStartsMs.length <= PUBLICATION_LIMITS.maxEpochsPerMinute) return false;
+    this.cut(
+      new AppError(
+        'BAD_MEDIA',
+        `the stream changed its format or time base ${this.#epochStartsMs.length} times within a minute; check the encoder`,
+      ),
+    );
+    return true;
+  }
+}
+
+function isUsable({ dts, pts, duration, data }: IngestFrame): boolean {
+  return (
+    Number.isSafeInteger(dts) &&
+    Number.isSafeInteger(pts) &&
+    Number.isSafeInteger(duration) &&
+    dts >= 0 &&
+    pts >= 0 &&
+    duration > 0 &&
+    duration <= 0xffffffff &&
+    Math.abs(pts - dts) <= 0x7fffffff &&
+    data.length > 0 &&
+    data.length <= PUBLICATION_LIMITS.maxFrameBytes
+  );
+}
