@@ -1,0 +1,106 @@
+import { parseArgs } from 'node:util';
+import { AppError, reasonOf } from '../util/errors.ts';
+
+/** What the command line asks for. */
+export interface CommandLine {
+  /** `help` prints the usage, `check` the effective configuration; neither starts anything. */
+  readonly command: 'serve' | 'help' | 'check';
+  /** Path of the configuration file, as given. */
+  readonly configFile: string | undefined;
+  /** Configuration keys set by flags; values not yet validated. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Text of `--help`. */
+export const HELP = `Laddercast: live streaming with a rendition ladder.
+
+  npm start -- [flags]
+
+  --config FILE      configuration file (default: ./laddercast.toml if it is there)
+  --data-dir DIR     folder for everything that outlives a restart (default: ./data)
+  --host HOST        address to listen on (default: 0.0.0.0)
+  --rtmp-port N      RTMP port, 0 = any free one (default: 1935)
+  --http-port N      HTTP port, 0 = any free one (default: 8080)
+  --media-root DIR   folder with files to play; may be given more than once
+  --check            print the effective configuration without secrets, and exit
+  --help             print this, and exit
+
+Environment: LADDERCAST_DATA_DIR, LADDERCAST_HOST, LADDERCAST_RTMP_PORT, LADDERCAST_HTTP_PORT,
+  LADDERCAST_ADMIN_TOKEN, LADDERCAST_STREAM_KEY, LADDERCAST_LOG_LEVEL, LADDERCAST_FFMPEG,
+  LADDERCAST_MEDIA_ROOT (several: separated by "${process.platform === 'win32' ? ';' : ':'}"),
+  LADDERCAST_ALLOW_PRIVATE (CIDR list, separated by ",")
+
+Order: defaults < configuration file < environment < flags. Keys that only the file has: rtmpsPort,
+  [tls] cert, key; ladders; publicMetrics; [[streamKeys]] broadcast, key, expires;
+  [publish] takeover, silentMs, maxPublishers; [hls] segmentTargetMs, windowSegments, partTargetMs.
+`;
+
+/**
+ * Reads the flags after `npm start --`.
+ * @throws AppError `BAD_CONFIG` that names an unknown flag or a flag without its value.
+ */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const { values } = parse(argv);
+  const settings: Record<string, unknown> = {};
+  if (values['data-dir'] !== undefined) settings['dataDir'] = values['data-dir'];
+  if (values.host !== undefined) settings['host'] = values.host;
+  if (values['rtmp-port'] !== undefined) settings['rtmpPort'] = toNumber(values['rtmp-port']);
+  if (values['http-port'] !== undefined) settings['httpPort'] = toNumber(values['http-port']);
+  if (values['media-root'] !== undefined) settings['mediaRoots'] = values['media-root'];
+  const command = values.help === true ? 'help' : values.check === true ? 'check' : 'serve';
+  return { command, configFile: values.config, settings };
+}
+
+/** Configuration keys set by the environment; empty variables count as not set. Values not yet validated. */
+export function readEnvironment(env: NodeJS.ProcessEnv, pathDelimiter: string): Readonly<Record<string, unknown>> {
+  const settings: Record<string, unknown> = {};
+  const take = (key: string, name: string, convert: (text: string) => unknown = (text) => text): void => {
+    const text = env[`LADDERCAST_${name}`];
+    if (text !== undefined && text !== '') settings[key] = convert(text);
+  };
+  const list =
+    (separator: string) =>
+    (text: string): string[] =>
+      text
+        .split(separator)
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+  take('dataDir', 'DATA_DIR');
+  take('host', 'HOST');
+  take('rtmpPort', 'RTMP_PORT', toNumber);
+  take('httpPort', 'HTTP_PORT', toNumber);
+  take('adminToken', 'ADMIN_TOKEN');
+  take('streamKey', 'STREAM_KEY');
+  take('logLevel', 'LOG_LEVEL');
+  take('ffmpeg', 'FFMPEG');
+  take('mediaRoots', 'MEDIA_ROOT', list(pathDelimiter));
+  take('allowPrivate', 'ALLOW_PRIVATE', list(','));
+  return settings;
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        config: { type: 'string' },
+        'data-dir': { type: 'string' },
+        host: { type: 'string' },
+        'rtmp-port': { type: 'string' },
+        'http-port': { type: 'string' },
+        'media-root': { type: 'string', multiple: true },
+        check: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new AppError('BAD_CONFIG', `command line: ${reasonOf(error).split('\n')[0] ?? ''}; --help lists the flags`);
+  }
+}
+
+/** The number that the text is, or the text itself, which the schema then refuses by name. */
+function toNumber(text: string): unknown {
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
+}

@@ -1,0 +1,108 @@
+import { type Static, Type } from 'typebox';
+
+const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65_535, description });
+const secret = (description: string) => Type.String({ minLength: 8, maxLength: 512, pattern: '^[!-~]+$', description });
+const strict = { additionalProperties: false };
+
+/** A stream key of one broadcast. */
+export const StreamKeyEntry = Type.Object(
+  {
+    broadcast: Type.String({ minLength: 1, maxLength: 97, description: '`app/name`; `*` stands for any characters' }),
+    key: secret('What the publisher must send'),
+    expires: Type.Optional(
+      Type.String({
+        pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
+        description: 'Date and time after which the key is refused, e.g. 2026-12-31T23:59:59Z',
+      }),
+    ),
+  },
+  strict,
+);
+export type StreamKeyEntry = Static<typeof StreamKeyEntry>;
+
+/** Everything that `laddercast.toml` may hold; flags and environment set some of the same keys. */
+export const ConfigFile = Type.Object(
+  {
+    host: Type.String({ minLength: 1, maxLength: 255, description: 'Address to listen on' }),
+    rtmpPort: port('RTMP port; 0 = any free one'),
+    rtmpsPort: Type.Optional(port('RTMPS port; needs [tls]')),
+    httpPort: port('Port of pages, playback, REST and WebSocket ingest; 0 = any free one'),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          cert: Type.String({ minLength: 1, description: 'PEM file with the certificate chain' }),
+          key: Type.String({ minLength: 1, description: 'PEM file with the private key' }),
+        },
+        strict,
+      ),
+    ),
+    dataDir: Type.String({ minLength: 1, description: 'Folder for everything that outlives a restart' }),
+    logLevel: Type.Union(
+      [
+        Type.Literal('trace'),
+        Type.Literal('debug'),
+        Type.Literal('info'),
+        Type.Literal('warn'),
+        Type.Literal('error'),
+        Type.Literal('silent'),
+      ],
+      { description: 'Least severe level that is logged' },
+    ),
+    ffmpeg: Type.Optional(Type.String({ minLength: 1, description: 'ffmpeg binary; default: the one on PATH' })),
+    adminToken: Type.Optional(secret('Bearer token of the REST API; made at the first start if left out')),
+    streamKey: Type.Optional(secret('Key that every broadcast accepts; made at the first start if no key is set')),
+    streamKeys: Type.Array(StreamKeyEntry, { maxItems: 10_000 }),
+    mediaRoots: Type.Array(Type.String({ minLength: 1 }), { maxItems: 100, description: 'Folders with files to play' }),
+    allowPrivate: Type.Array(Type.String({ pattern: '^[0-9a-fA-F.:]+(/\\d{1,3})?$' }), {
+      maxItems: 1_000,
+      description: 'Private addresses (CIDR) that remote sources may name',
+    }),
+    ladders: Type.Array(Type.String({ minLength: 1, maxLength: 1_024 }), {
+      minItems: 1,
+      maxItems: 100,
+      description: 'Names of ready ladders, or paths of ladder files',
+    }),
+    publicMetrics: Type.Boolean({ description: 'Whether /metrics answers without the admin token' }),
+    publish: Type.Object(
+      {
+        takeover: Type.Union([Type.Literal('when-silent'), Type.Literal('always'), Type.Literal('never')], {
+          description: 'When a second publisher with the right key may replace the first',
+        }),
+        silentMs: Type.Integer({ minimum: 0, maximum: 600_000, description: 'How long "silent" is' }),
+        maxPublishers: Type.Integer({ minimum: 1, maximum: 10_000, description: 'Publishers at a time' }),
+      },
+      strict,
+    ),
+    hls: Type.Object(
+      {
+        segmentTargetMs: Type.Integer({ minimum: 500, maximum: 10_000, description: 'Wanted segment duration' }),
+        windowSegments: Type.Integer({ minimum: 6, maximum: 1_000, description: 'Segments in a live playlist' }),
+        partTargetMs: Type.Integer({ minimum: 100, maximum: 5_000, description: 'Wanted duration of a part' }),
+      },
+      strict,
+    ),
+  },
+  strict,
+);
+
+/** The effective configuration: validated, paths absolute, frozen all the way down. */
+export type Config = Static<typeof ConfigFile>;
+
+/** Dotted keys whose values are secrets. */
+export const SECRET_CONFIG_KEYS: readonly string[] = Object.freeze(['adminToken', 'streamKey', 'streamKeys']);
+
+/** What applies where nobody said anything. */
+export const CONFIG_DEFAULTS: Config = Object.freeze<Config>({
+  host: '0.0.0.0',
+  rtmpPort: 1935,
+  httpPort: 8080,
+  dataDir: './data',
+  logLevel: 'info',
+  streamKeys: [],
+  mediaRoots: [],
+  allowPrivate: [],
+  ladders: ['default'],
+  publicMetrics: false,
+  publish: { takeover: 'when-silent', silentMs: 2_000, maxPublishers: 100 },
+  hls: { segmentTargetMs: 2_000, windowSegments: 8, partTargetMs: 500 },
+});
