@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { Backoff } from '../../src/util/backoff.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { Closer } from '../../src/util/closer.ts';
+import { deferred } from '../../src/util/deferred.ts';
+import { AppError, reasonOf, toError } from '../../src/util/errors.ts';
+
+describe('Closer', () => {
+  it('closes its children newest first, once, and shares one completion', async () => {
+    const closer = new Closer();
+    const order: number[] = [];
+    for (const n of [1, 2, 3]) closer.add(() => order.push(n));
+    expect(closer.close()).toBe(closer.close());
+    await closer.close();
+    expect(order).toEqual([3, 2, 1]);
+  });
+
+  it('goes on when a child fails to end, and waits for slow ones', async () => {
+    const closer = new Closer();
+    const slow = deferred();
+    const order: string[] = [];
+    closer.add(() => slow.promise.then(() => order.push('slow')));
+    closer.add(() => {
+      throw new Error('will not end');
+    });
+    const closing = closer.close().then(() => order.push('closed'));
+    slow.resolve();
+    await closing;
+    expect(order).toEqual(['slow', 'closed']);
+  });
+
+  it('ends a child at once that is added after the close', async () => {
+    const closer = new Closer();
+    await closer.close();
+    const ended = deferred();
+    closer.add(() => ended.resolve());
+    await ended.promise;
+    expect(closer.closed).toBe(true);
+  });
+});
+
+describe('Backoff', () => {
+  const options = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 };
+
+  it('doubles up to the cap', () => {
+    const backoff = new Backoff(options, () => 0);
+    expect([0, 0, 0, 0, 0, 0].map((ran) => backoff.nextDelayMs(ran))).toEqual([
+      500, 1_000, 2_000, 4_000, 8_000, 10_000,
+    ]);
+  });
+
+  it('takes up to a quarter off, at random', () => {
+    expect(new Backoff(options, () => 1).nextDelayMs(0)).toBe(375);
+  });
+
+  it('starts anew after a healthy run', () => {
+    const backoff = new Backoff(options, () => 0);
+    backoff.nextDelayMs(0);
+    backoff.nextDelayMs(0);
+    expect(backoff.nextDelayMs(60_000)).toBe(500);
+  });
+});
+
+describe('systemClock', () => {
+  it('ends a wait at once when its signal aborts', async () => {
+    const abort = new AbortController();
+    const waiting = systemClock.wait(3_600_000, abort.signal);
+    abort.abort();
+    await waiting;
+    await systemClock.wait(3_600_000, abort.signal);
+  });
+});
+
+describe('errors', () => {
+  it('map their code to an HTTP status', () => {
+    expect(new AppError('LIMIT_REACHED', 'x').statusCode).toBe(429);
+  });
+
+  it('turn anything thrown into an error with a reason', () => {
+    expect(toError('text').message).toBe('text');
+    expect(reasonOf(new TypeError(''))).toBe('TypeError');
+  });
+});
