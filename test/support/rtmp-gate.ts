@@ -74,7 +74,8 @@ export class RecordingGate implements PublisherGate {
     this.#wake();
     await this.hold;
     if (request.key !== 'secret') throw new AppError('UNAUTHORIZED', 'the stream key is wrong or missing');
-    if (!/^live\/[a-z0-9-]+$/.test(request.broadcast)) throw new AppError('BAD_REQUEST', 'the broadcast name is bad');
+    if (!/^live\/[a-z0-9-]{1,64}$/.test(request.broadcast))
+      throw new AppError('BAD_REQUEST', 'the broadcast name is bad');
     if (this.publications.some(({ broadcast, ended }) => broadcast === request.broadcast && !ended)) {
       throw new AppError('BUSY', 'the broadcast has a publisher already');
     }

@@ -19,13 +19,13 @@ export function flvTags(file: Buffer): FlvTag[] {
   return tags;
 }
 
-/** A short H.264 and AAC clip (320x180, 30 fps, 1 s GOP, two B-frames), as ffmpeg's FLV muxer writes it. */
-export function makeFlvClip(seconds = 1): FlvTag[] {
+/** A short H.264 and AAC clip (30 fps, 1 s GOP, two B-frames), as ffmpeg's FLV muxer writes it. */
+export function makeFlvClip(seconds = 1, size = '320x180'): FlvTag[] {
   const file = execFileSync(
     'ffmpeg',
     [
       ...['-hide_banner', '-loglevel', 'error'],
-      ...['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=30:duration=${seconds}`],
+      ...['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=30:duration=${seconds}`],
       ...['-f', 'lavfi', '-i', `sine=sample_rate=48000:duration=${seconds}`],
       ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '30', '-bf', '2', '-pix_fmt', 'yuv420p'],
       ...['-c:a', 'aac', '-f', 'flv', 'pipe:1'],

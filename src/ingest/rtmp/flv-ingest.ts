@@ -71,18 +71,26 @@ export class FlvIngest {
       this.#describe(payload);
       return;
     }
-    const ms = this.#timestamps.unwrap(timestampMs);
     if (type === 'video') {
-      for (const message of parseVideoMessage(payload)) {
+      const messages = parseVideoMessage(payload);
+      const ms = this.#unwrap(messages, timestampMs);
+      for (const message of messages) {
         if (message.kind === 'ignored') this.#report(`video: ${message.reason}`);
         else if (message.trackId === 0) this.#video.message(message, ms, nowMs);
       }
       return;
     }
-    for (const message of parseAudioMessage(payload)) {
+    const messages = parseAudioMessage(payload);
+    const ms = this.#unwrap(messages, timestampMs);
+    for (const message of messages) {
       if (message.kind === 'ignored') this.#report(`audio: ${message.reason}`);
       else if (message.trackId === 0) this.#audio.message(message, ms);
     }
+  }
+
+  /** Only frames move the time base: sequence headers come with timestamp 0 wherever the media starts. */
+  #unwrap(messages: readonly { readonly kind: string }[], timestampMs: number): number {
+    return messages.some(({ kind }) => kind === 'frame') ? this.#timestamps.unwrap(timestampMs) : timestampMs;
   }
 
   #describe(payload: Buffer): void {
