@@ -8,7 +8,7 @@ export interface FlvTag {
 }
 
 /** Splits an FLV file into its tags. */
-export function flvTags(file: Buffer): FlvTag[] {
+function flvTags(file: Buffer): FlvTag[] {
   const tags: FlvTag[] = [];
   for (let at = 13; at + 11 <= file.length;) {
     const size = file.readUIntBE(at + 1, 3);

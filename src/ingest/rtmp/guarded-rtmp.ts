@@ -197,9 +197,9 @@ export class GuardedRtmp extends Rtmp {
   }
 
   #chunkStreamId(): number {
-    const [first = 0, second = 0, third = 0] = this.parserBuffer;
-    if (this.parserBasicBytes === 3) return 64 + second + third * 256;
-    return this.parserBasicBytes === 2 ? 64 + second : first & 0x3f;
+    const bytes = this.parserBuffer;
+    if (this.parserBasicBytes === 1) return bytes.readUInt8(0) & 0x3f;
+    return 64 + (this.parserBasicBytes === 2 ? bytes.readUInt8(1) : bytes.readUInt16LE(1));
   }
 
   #openChunkStream(fmt: number, cid: number): RtmpPacket {

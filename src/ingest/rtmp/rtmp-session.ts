@@ -11,6 +11,8 @@ import type { RtmpLimits } from './rtmp-limits.ts';
 
 /** An acknowledgement more often makes some publishers lose their last second when they close. */
 const ACK_EACH_BYTES = 5_000_000;
+/** A name that goes into the log; any other, or one without a key beside it, may be a misplaced secret. */
+const LOGGED_NAME = /^[\w-]+\/[\w.-]{1,128}$/;
 
 /** What a session needs. It owns the socket from now on. */
 export interface RtmpSessionOptions {
@@ -94,10 +96,12 @@ export class RtmpSession {
   #receive(bytes: Buffer): void {
     if (this.#over) return;
     this.#receivedBytes += bytes.length;
-    this.#guard(() => this.#rtmp.parserData(bytes));
-    if (this.#receivedBytes - this.#acknowledgedBytes < ACK_EACH_BYTES) return;
-    this.#acknowledgedBytes = this.#receivedBytes;
-    this.#rtmp.sendACK(this.#receivedBytes % 2 ** 32);
+    this.#guard(() => {
+      this.#rtmp.parserData(bytes);
+      if (this.#receivedBytes - this.#acknowledgedBytes < ACK_EACH_BYTES) return;
+      this.#acknowledgedBytes = this.#receivedBytes;
+      this.#rtmp.sendACK(this.#receivedBytes % 2 ** 32);
+    });
   }
 
   /** Runs what a client's bytes set off; whatever it throws ends this connection and nothing else. */
@@ -115,7 +119,7 @@ export class RtmpSession {
     const { gate, protocol, socket } = this.#options;
     this.#publishRequested = true;
     const { broadcast, key } = parsePublishName(app, streamName);
-    this.#logger = this.#logger.child({ broadcast: broadcast.slice(0, 128) });
+    if (key !== undefined && LOGGED_NAME.test(broadcast)) this.#logger = this.#logger.child({ broadcast });
     socket.pause();
     try {
       const publication = await gate.publish({

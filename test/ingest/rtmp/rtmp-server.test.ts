@@ -88,6 +88,30 @@ describe('a real ffmpeg', () => {
   });
 });
 
+describe('a publisher that speaks as OBS does', () => {
+  it('publishes: its commands, its chunk size and its AudioSpecificConfig of five bytes', async () => {
+    const { gate, port } = await start();
+    const client = await RawRtmpClient.open(port);
+    cleanUp.push(() => client.destroy());
+    await client.handshake();
+    const flashVer = 'FMLE/3.0 (compatible; FMSc/1.0)';
+    await client.connect('live', { supportsGoAway: true, flashVer, swfUrl: 'rtmp://127.0.0.1/live' });
+    client.command('releaseStream', 2, null, 'demo?key=secret');
+    client.command('FCPublish', 3, null, 'demo?key=secret');
+    await client.createStream();
+    client.command('publish', 5, null, 'demo?key=secret&clientConfigId=7', 'live');
+    expect(await client.status()).toMatchObject({ code: 'NetStream.Publish.Start' });
+    const config = Buffer.from('af00119056e500', 'hex');
+    const tags = clip.map((tag) => (tag.type === 8 && tag.body[1] === 0 ? { ...tag, body: config } : tag));
+    sendClip(client, tags);
+    await client.end();
+    const publication = await gate.publication();
+    await publication.until(({ ended }) => ended);
+    expect(publication.video).toHaveLength(60);
+    expect(publication.audio[0]!.init).toMatchObject({ codec: 'mp4a.40.2', sampleRate: 48_000, channels: 2 });
+  });
+});
+
 describe('the answer to connect', () => {
   it('offers the Enhanced RTMP capabilities to everyone', async () => {
     const { port } = await start();
