@@ -24,8 +24,11 @@ export interface Transcoder {
   push(fragment: Fragment): void | Promise<void>;
   /** The source or this run of it has ended: hands out what is left, then frees everything. */
   stop(): void | Promise<void>;
-  /** Frees everything at once, handing out nothing more: the rung was removed or the run is broken. Never throws. */
-  abort(): void;
+  /**
+   * Frees everything at once, handing out nothing more: the rung was removed or the run is broken. Never throws or
+   * rejects; a promise resolves when all is freed, within seconds.
+   */
+  abort(): void | Promise<void>;
   /** Facts for `GET /api/v1/transcodes`. */
   facts?(): TranscoderFacts;
 }
@@ -39,6 +42,8 @@ export interface TranscoderFacts {
 /** Why a factory does not serve a (rendition, source track) pair; shown to admins. */
 export interface OptOut {
   readonly optOut: string;
+  /** True if the pair is another factory's by design, so that it is not worth telling an admin. */
+  readonly servedElsewhere?: boolean;
 }
 
 /** Makes the transcoders of one kind, e.g. `ffmpeg`. */
