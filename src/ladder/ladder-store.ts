@@ -3,7 +3,7 @@ import { deepFreeze } from '../util/deep-freeze.ts';
 import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import { checkSchema } from '../util/schema-check.ts';
-import { BroadcastPattern } from './broadcast-pattern.ts';
+import { BroadcastPattern } from '../util/broadcast-pattern.ts';
 import { type Ladder, MAX_LADDER_RUNGS } from './ladder.ts';
 import { applyOverlay, type LadderOverlay, type LadderState, withAdded, withRemoved } from './ladder-overlay.ts';
 import type { LadderSource } from './ladder-source.ts';

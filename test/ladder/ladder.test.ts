@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BroadcastPattern } from '../../src/ladder/broadcast-pattern.ts';
+import { BroadcastPattern } from '../../src/util/broadcast-pattern.ts';
 import { loadLadders, parseLadder } from '../../src/ladder/ladder.ts';
 
 const LADDERS = path.resolve(import.meta.dirname, '../../ladders');

@@ -1,4 +1,4 @@
-/** Tells which broadcasts a ladder is for: `live/demo`, `live/*`, `*`; `*` stands for any characters. */
+/** A pattern over broadcast names: `live/demo`, `live/*`, `*`; `*` stands for any characters. */
 export class BroadcastPattern {
   readonly text: string;
   /** The higher, the narrower: a pattern without `*` beats all with one, then the number of fixed characters counts. */

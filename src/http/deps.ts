@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify';
+import type { AdminToken } from '../auth/admin-token.ts';
+import type { TrackDirectory } from '../broadcast/registry.ts';
+import type { PublisherRow } from '../ingest/publishers.ts';
+import type { LadderStore } from '../ladder/ladder-store.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Logger } from '../util/logger.ts';
+import type { EncodersReply, RungReply, TranscodeReply } from './schemas.ts';
+
+/** What the packager tells of one broadcast. */
+export interface PackagedBroadcast {
+  /** `app/name`. */
+  readonly broadcast: string;
+  readonly renditions: readonly RungReply[];
+  /** What the streamer should change. */
+  readonly warnings: readonly string[];
+}
+
+/** Everything that the HTTP server shows and calls; made by the composition root. */
+export interface HttpDeps {
+  readonly logger: Logger;
+  readonly adminToken: AdminToken;
+  readonly ladders: LadderStore;
+  readonly directory: Pick<TrackDirectory, 'list'>;
+  readonly publishers: {
+    list(): readonly PublisherRow[];
+    /** False if the broadcast has no publisher. */
+    kick(broadcast: string): boolean;
+  };
+  readonly runner: { list(): readonly TranscodeReply[] };
+  readonly origin: {
+    /** All packaged broadcasts, those that ended a moment ago included. */
+    describe(): readonly PackagedBroadcast[];
+  };
+  readonly viewers: {
+    /** Clients that asked for a playlist of the broadcast within the last seconds. */
+    count(broadcast: string): number;
+  };
+  readonly encoders: { report(): EncodersReply | Promise<EncodersReply> };
+  readonly metrics: Pick<Metrics, 'render'>;
+  /** Whether `/metrics` answers without the admin token. */
+  readonly publicMetrics: boolean;
+  /** Why the server is not ready to take streams, `undefined` once it is. */
+  readonly unreadyReason: () => string | undefined;
+  /** Registers the playback routes (`/hls/…`) with their own CORS and caching. */
+  readonly playback: (app: FastifyInstance) => void | Promise<void>;
+}

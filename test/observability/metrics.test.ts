@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { Metrics, type TranscodeFigures } from '../../src/observability/metrics.ts';
+
+const row = (overrides: Partial<TranscodeFigures> = {}): TranscodeFigures => ({
+  factory: 'ffmpeg',
+  rendition: '720p',
+  state: 'running',
+  fragmentsSeen: 10,
+  fragmentsOut: 9,
+  dropped: 1,
+  panics: { start: 0, fragment: 2, stop: 0 },
+  restarts: 1,
+  ...overrides,
+});
+
+const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
+  const metrics = new Metrics({ transcodes: () => rows, publishers: () => [{ protocol: 'ws' }], viewers: () => 3 });
+  return (await metrics.render()).text.split('\n');
+};
+
+describe('the metrics', () => {
+  it('sum the rows of all broadcasts by factory and rendition', async () => {
+    const lines = await render([row(), row({ fragmentsSeen: 5 }), row({ rendition: '240p', fragmentsSeen: 1 })]);
+    expect(lines).toContain('laddercast_transcode_fragments_total{factory="ffmpeg",rendition="720p"} 15');
+    expect(lines).toContain('laddercast_transcode_fragments_total{factory="ffmpeg",rendition="240p"} 1');
+    expect(lines).toContain('laddercast_transcode_restarts_total{factory="ffmpeg",rendition="720p"} 2');
+    expect(lines).toContain('laddercast_transcode_dropped_fragments_total{factory="ffmpeg",rendition="720p"} 2');
+    expect(lines).toContain('laddercast_transcode_jobs{factory="ffmpeg",rendition="720p",state="running"} 2');
+  });
+
+  it('tell panics apart by phase', async () => {
+    const lines = await render([row()]);
+    expect(lines).toContain('laddercast_transcode_panics_total{factory="ffmpeg",rendition="720p",phase="fragment"} 2');
+    expect(lines).toContain('laddercast_transcode_panics_total{factory="ffmpeg",rendition="720p",phase="start"} 0');
+  });
+
+  it('give the worst lag and bitrate in base units, and nothing where nothing is known', async () => {
+    const lines = await render([
+      row({ lagMs: 250, bitrateKbps: 2400 }),
+      row({ lagMs: 90 }),
+      row(),
+      row({ rendition: 'audio' }),
+    ]);
+    expect(lines).toContain('laddercast_transcode_lag_seconds{factory="ffmpeg",rendition="720p"} 0.25');
+    expect(lines).toContain('laddercast_transcode_bitrate_bits_per_second{factory="ffmpeg",rendition="720p"} 2400000');
+    expect(lines.filter((line) => /^laddercast_transcode_lag.*audio/.test(line))).toEqual([]);
+  });
+
+  it('count publishers by protocol, viewers, and the process itself', async () => {
+    const lines = await render([]);
+    expect(lines).toContain('laddercast_publishers{protocol="rtmp"} 0');
+    expect(lines).toContain('laddercast_publishers{protocol="ws"} 1');
+    expect(lines).toContain('laddercast_viewers 3');
+    expect(lines.some((line) => line.startsWith('process_resident_memory_bytes '))).toBe(true);
+  });
+
+  it('forget a rung that is gone, and stay the same when asked twice', async () => {
+    const rows = [row()];
+    const metrics = new Metrics({ transcodes: () => rows, publishers: () => [], viewers: () => 0 });
+    await metrics.render();
+    expect((await metrics.render()).text).toContain('fragments_total{factory="ffmpeg",rendition="720p"} 10');
+    rows.length = 0;
+    expect((await metrics.render()).text).not.toContain('720p');
+  });
+
+  it('live side by side in one process', async () => {
+    expect((await Promise.all([render([row()]), render([])])).map((lines) => lines.join().includes('720p'))).toEqual([
+      true,
+      false,
+    ]);
+  });
+});
