@@ -1,0 +1,141 @@
+import { type Fragment, LADDER_TIMESCALE, sameInit, toLadderTicks, type TrackInit } from '../media/fragment.ts';
+import { type Part, PartBuilder } from './part-builder.ts';
+import type { Slot } from './slot.ts';
+
+/** A finished row of a track's playlist. */
+export interface Segment {
+  readonly slot: Slot;
+  readonly durationMs: number;
+  /** Name of the init that its media needs, as in `EXT-X-MAP`. */
+  readonly initName: string;
+  /** The media, in one piece; `undefined` if the segment is a gap. */
+  readonly media: SegmentMedia | undefined;
+}
+
+/** The bytes of a segment. */
+export interface SegmentMedia {
+  readonly bytes: Buffer;
+  /** Views into `bytes`. */
+  readonly parts: readonly Part[];
+  readonly frames: number;
+}
+
+/** Media missing inside or at the end of a segment, in ladder ticks, from which on it is worth skipping the segment. */
+const MAX_HOLE = 0.5 * LADDER_TIMESCALE;
+
+/** Audio segments end at whole codec frames; a larger difference from the slot is a hole. */
+const AUDIO_CUT_MS = 100;
+
+interface OpenSegmentOptions {
+  readonly slot: Slot;
+  readonly init: TrackInit;
+  readonly initName: string;
+  readonly partTargetMs: number;
+  readonly maxBytes: number;
+  readonly nextSequence: () => number;
+}
+
+/** The segment that a track is filling. */
+export class OpenSegment {
+  readonly slot: Slot;
+  readonly #options: OpenSegmentOptions;
+  readonly #builder: PartBuilder;
+  #parts: Part[] = [];
+  #bytes = 0;
+  #frames = 0;
+  #startPts: number | undefined;
+  #endPts = -Infinity;
+  #lastInit: TrackInit;
+  #nextDts: number | undefined;
+  #broken = false;
+
+  constructor(options: OpenSegmentOptions) {
+    this.slot = options.slot;
+    this.#options = options;
+    this.#lastInit = options.init;
+    this.#builder = new PartBuilder(options.partTargetMs, options.nextSequence);
+  }
+
+  /** Init of the newest fragment; another object means that another run of an encoder made it. */
+  get lastInit(): TrackInit {
+    return this.#lastInit;
+  }
+
+  /** Largest presentation end so far, in ladder ticks. */
+  get endPts(): number {
+    return this.#endPts;
+  }
+
+  /** True if a fragment needs the very decoder set-up of this segment. */
+  accepts(fragment: Fragment): boolean {
+    return sameInit(this.#options.init, fragment.init);
+  }
+
+  /** True if the segment has media from this decode time on already. */
+  covers(fragment: Fragment): boolean {
+    return this.#nextDts !== undefined && fragment.baseDecodeTime + fragment.duration / 2 < this.#nextDts;
+  }
+
+  push(fragment: Fragment): void {
+    const { timescale } = fragment.init;
+    this.#startPts ??= toLadderTicks(fragment.firstPts, timescale);
+    this.#endPts = Math.max(this.#endPts, toLadderTicks(fragment.endPts, timescale));
+    const hole = fragment.baseDecodeTime - (this.#nextDts ?? fragment.baseDecodeTime);
+    this.#broken ||= toLadderTicks(hole, timescale) > MAX_HOLE;
+    this.#nextDts = fragment.baseDecodeTime + fragment.duration;
+    this.#lastInit = fragment.init;
+    this.#bytes += fragment.bytes.length;
+    this.#frames += fragment.samples.length;
+    this.#broken ||= this.#bytes > this.#options.maxBytes;
+    if (this.#broken) this.#parts = [];
+    else this.#keep(this.#builder.push(fragment));
+  }
+
+  /** Ends the segment. `last` if no media follows it in its epoch, so that it may end early. */
+  close(last: boolean): Segment {
+    const { slot, initName } = this.#options;
+    const slotEnd = slot.endPts ?? this.#endPts;
+    const isShort = !last && slotEnd - this.#endPts > MAX_HOLE;
+    const broken = this.#broken || isShort || this.#endPts - slotEnd > MAX_HOLE;
+    const media = broken ? undefined : this.#media();
+    return {
+      slot,
+      initName,
+      media,
+      durationMs: media === undefined ? ticksToMs(slotEnd - slot.startPts) : this.#duration(last),
+    };
+  }
+
+  #keep(part: Part | undefined): void {
+    if (part !== undefined) this.#parts.push(part);
+  }
+
+  #media(): SegmentMedia {
+    this.#keep(this.#builder.flush());
+    const bytes = Buffer.concat(this.#parts.map((part) => part.bytes));
+    let offset = 0;
+    const parts = this.#parts.map((part) => {
+      const begin = offset;
+      offset += part.bytes.length;
+      return { ...part, bytes: bytes.subarray(begin, offset) };
+    });
+    return { bytes, parts, frames: this.#frames };
+  }
+
+  #duration(last: boolean): number {
+    const { slot, init } = this.#options;
+    const own = ticksToMs(this.#endPts - (init.kind === 'video' ? slot.startPts : (this.#startPts ?? slot.startPts)));
+    if (last || slot.endPts === undefined) return own;
+    const planned = ticksToMs(slot.endPts - slot.startPts);
+    return init.kind === 'audio' && Math.abs(own - planned) < AUDIO_CUT_MS ? own : planned;
+  }
+}
+
+/** A row without media. */
+export function gapSegment(slot: Slot, initName: string): Segment {
+  return { slot, initName, media: undefined, durationMs: ticksToMs((slot.endPts ?? slot.startPts) - slot.startPts) };
+}
+
+function ticksToMs(ticks: number): number {
+  return (ticks * 1000) / LADDER_TIMESCALE;
+}

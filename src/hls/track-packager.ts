@@ -1,0 +1,313 @@
+import {
+  type Fragment,
+  LADDER_TIMESCALE,
+  sameInit,
+  toLadderTicks,
+  type TrackInit,
+  type TrackKind,
+} from '../media/fragment.ts';
+import { BitrateMeter } from './bitrate-meter.ts';
+import { KEYFRAME_TOLERANCE } from './epoch-observations.ts';
+import { plausibleFrameRate } from './frame-rate.ts';
+import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
+import { type MediaPlaylistSnapshot, renderMediaPlaylist } from './media-playlist.ts';
+import { PendingFragments } from './pending-fragments.ts';
+import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
+import { gapSegment, OpenSegment, type Segment } from './segment.ts';
+import { SegmentWindow } from './segment-window.ts';
+import type { Slot } from './slot.ts';
+import type { Place, Timeline } from './timeline.ts';
+
+/** Bytes of a segment or an init, ready to be sent. Shared and immutable. */
+export interface MediaFile {
+  readonly bytes: Buffer;
+  readonly contentType: string;
+}
+
+/** Audio that begins later than this (ladder ticks) after its slot has lost the slot's beginning. */
+const AUDIO_START_TOLERANCE = 0.1 * LADDER_TIMESCALE;
+
+/** The tracks of a publisher need not start at the same time. */
+const EPOCH_START_TOLERANCE = 0.5 * LADDER_TIMESCALE;
+
+interface TrackPackagerOptions {
+  readonly kind: TrackKind;
+  readonly timeline: Timeline;
+  readonly options: HlsOptions;
+  /** Makes the URIs of this packager unlike those of any other; never used twice. */
+  readonly token: string;
+}
+
+/**
+ * Packages one track of one rendition: cuts its fragments at the timeline's slots, keeps the newest segments, and states
+ * a gap for each slot that the track missed.
+ */
+export class TrackPackager {
+  readonly kind: TrackKind;
+  readonly #timeline: Timeline;
+  readonly #options: HlsOptions;
+  readonly #token: string;
+  readonly #pending: PendingFragments;
+  readonly #window: SegmentWindow;
+  readonly #meter: BitrateMeter;
+  readonly #memo = new PlaylistMemo();
+  readonly #inits = new Map<string, TrackInit>();
+  #init: TrackInit | undefined;
+  #initName = '';
+  #initCount = 0;
+  #sequence = 0;
+  #open: OpenSegment | undefined;
+  /** Number of the next row; `undefined` until the track has begun its first segment. */
+  #nextMsn: number | undefined;
+  #awaitsKeyframe = true;
+  #version = 0;
+  #frameRate: number | undefined;
+  #dropped = 0;
+  #gaps = 0;
+
+  constructor({ kind, timeline, options, token }: TrackPackagerOptions) {
+    this.kind = kind;
+    this.#timeline = timeline;
+    this.#options = options;
+    this.#token = token;
+    this.#pending = new PendingFragments({ maxBytes: options.maxPendingBytes, maxMs: options.maxPendingMs });
+    this.#window = new SegmentWindow({ listed: options.windowSegments, maxBytes: options.maxTrackBytes });
+    this.#meter = new BitrateMeter(options.segmentTargetMs / 2);
+  }
+
+  /** Changes with each new row. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Init of the newest segment; `undefined` until there is one. */
+  get init(): TrackInit | undefined {
+    return this.#init;
+  }
+
+  /** Frames per second, if they are plausible; video only. */
+  get frameRate(): number | undefined {
+    return this.#frameRate;
+  }
+
+  /** Highest and average bit/s, as playlists may state them. */
+  get bitrate(): { readonly peak: number; readonly average: number } {
+    return this.#meter;
+  }
+
+  /** True if a player finds at least one segment in the playlist. */
+  get playable(): boolean {
+    return this.#window.listed.some(({ media }) => media !== undefined);
+  }
+
+  /** Counters for REST. */
+  get counters(): { segments: number; gaps: number; droppedFragments: number; bytes: number; waiting: number } {
+    return {
+      segments: this.#window.kept.length,
+      gaps: this.#gaps,
+      droppedFragments: this.#dropped,
+      bytes: this.#window.bytes,
+      waiting: this.#pending.length,
+    };
+  }
+
+  /** Rows that the playlist lists. */
+  get listed(): readonly Segment[] {
+    return this.#window.listed;
+  }
+
+  /** Takes the track's next fragment. */
+  push(fragment: Fragment): void {
+    if (this.#pending.length === 0 && this.#place(fragment)) return;
+    const waiting = this.#pending.length;
+    if (this.#pending.push(fragment)) return;
+    this.#dropped += waiting + 1;
+    this.#awaitsKeyframe = true;
+  }
+
+  /** The timeline may have decided more. */
+  advance(): void {
+    while (this.#pending.first !== undefined && this.#place(this.#pending.first)) this.#pending.shift();
+    while (this.#isTooFarBehind()) this.#giveUpSlot();
+  }
+
+  /** No more fragments will come and the timeline has ended. */
+  finish(): void {
+    this.advance();
+    this.#closeOpen();
+  }
+
+  /** Unlists what lies before and including the newest gap, so that the track can be offered without one. */
+  unlistThroughGaps(): void {
+    this.#window.unlistThroughGaps();
+    this.#version += 1;
+  }
+
+  /** The playlist as it stands. */
+  playlist(ended: boolean): RenderedPlaylist {
+    return this.#memo.get(`${this.#version} ${ended}`, () => renderMediaPlaylist(this.snapshot(ended)));
+  }
+
+  /** What the playlist says. */
+  snapshot(ended: boolean): MediaPlaylistSnapshot {
+    const { listed } = this.#window;
+    const first = listed[0]?.slot;
+    return {
+      targetDurationSeconds: targetDurationSeconds(this.#options.segmentTargetMs),
+      mediaSequence: first?.msn ?? this.#nextMsn ?? 0,
+      discontinuitySequence: first === undefined ? 0 : first.discontinuitySequence - Number(first.discontinuity),
+      entries: listed.map(({ slot, durationMs, initName, media }) => ({
+        uri: this.#segmentName(slot.msn),
+        durationMs,
+        mapUri: initName,
+        gap: media === undefined,
+        discontinuity: slot.discontinuity,
+        programDateTimeMs: slot.programDateTimeMs,
+        pdtAnchor: slot.pdtAnchor,
+      })),
+      ended,
+    };
+  }
+
+  /** The file of a name that the playlist has or had. */
+  file(name: string): MediaFile | undefined {
+    const contentType = this.kind === 'video' ? 'video/mp4' : 'audio/mp4';
+    const init = this.#inits.get(name);
+    if (init !== undefined) return { bytes: init.bytes, contentType };
+    const msn = Number(/-(\d{1,15})\.m4s$/.exec(name)?.[1]);
+    const media = name === this.#segmentName(msn) ? this.#window.find(msn)?.media : undefined;
+    return media === undefined ? undefined : { bytes: media.bytes, contentType };
+  }
+
+  /** True if the fragment is done with; false if it has to wait. */
+  #place(fragment: Fragment): boolean {
+    const { init, keyframe } = fragment;
+    if (this.kind === 'video' && !keyframe) {
+      this.#continueGop(fragment);
+      return true;
+    }
+    const pts = toLadderTicks(fragment.firstPts, init.timescale);
+    const place = this.#timeline.locate(fragment.epoch, pts, this.kind === 'video' ? KEYFRAME_TOLERANCE : 0);
+    if (place === 'undecided') return false;
+    this.#awaitsKeyframe = !this.#enter(place, fragment, pts);
+    if (this.#awaitsKeyframe) this.#dropped += 1;
+    return true;
+  }
+
+  /** A frame that needs those before it follows them into their segment. */
+  #continueGop(fragment: Fragment): void {
+    // Another init object means another run of the encoder, whose pictures refer to its own.
+    if (this.#open?.lastInit !== fragment.init) this.#awaitsKeyframe = true;
+    if (this.#awaitsKeyframe) this.#dropped += 1;
+    else this.#open?.push(fragment);
+  }
+
+  /** Puts a fragment at which decoding may start into its slot; false if the slot cannot take it. */
+  #enter(place: Place, fragment: Fragment, pts: number): boolean {
+    if (typeof place === 'string' || place.msn < (this.#nextMsn ?? -Infinity)) return false;
+    const open = this.#open;
+    if (open?.slot.msn === place.msn) {
+      if (!open.accepts(fragment)) return false;
+      if (!open.covers(fragment)) open.push(fragment);
+      else if (this.#isReplay(open, fragment) && this.#startsSlot(place, pts)) this.#begin(place, fragment);
+      else return false;
+      return true;
+    }
+    this.#closeOpen();
+    if (!this.#startsSlot(place, pts)) return false;
+    this.#fillGaps(place.msn);
+    this.#begin(place, fragment);
+    return true;
+  }
+
+  /** A restarted encoder begins the segment anew. */
+  #isReplay(open: OpenSegment, fragment: Fragment): boolean {
+    return this.kind === 'video' && open.lastInit !== fragment.init;
+  }
+
+  #startsSlot(slot: Slot, pts: number): boolean {
+    if (this.kind === 'video') return Math.abs(pts - slot.startPts) <= KEYFRAME_TOLERANCE;
+    const isFirstOfEpoch = this.#timeline.slot(slot.msn - 1)?.epoch !== slot.epoch;
+    return pts - slot.startPts <= (isFirstOfEpoch ? EPOCH_START_TOLERANCE : AUDIO_START_TOLERANCE);
+  }
+
+  #begin(slot: Slot, fragment: Fragment): void {
+    this.#useInit(fragment.init, slot.discontinuity);
+    this.#nextMsn = slot.msn;
+    this.#open = new OpenSegment({
+      slot,
+      init: fragment.init,
+      initName: this.#initName,
+      partTargetMs: this.#options.partTargetMs,
+      maxBytes: this.#options.maxSegmentBytes,
+      nextSequence: () => (this.#sequence += 1),
+    });
+    this.#open.push(fragment);
+  }
+
+  #useInit(init: TrackInit, isNewEpoch: boolean): void {
+    const isSame = this.#init !== undefined && sameInit(this.#init, init);
+    this.#init = init;
+    if (isSame && !isNewEpoch) return;
+    this.#initName = `${this.kind}-${this.#token}-init-${this.#initCount}.mp4`;
+    this.#initCount += 1;
+    this.#inits.set(this.#initName, init);
+  }
+
+  #closeOpen(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    const next = this.#timeline.slot(open.slot.msn + 1);
+    this.#add(open.close(next?.epoch !== open.slot.epoch));
+  }
+
+  #isTooFarBehind(): boolean {
+    const newest = this.#timeline.newest?.msn ?? -Infinity;
+    return newest - (this.#nextMsn ?? Infinity) > this.#options.maxLagSegments;
+  }
+
+  #giveUpSlot(): void {
+    if (this.#open === undefined) this.#fillGaps((this.#nextMsn ?? 0) + 1);
+    else this.#closeOpen();
+    this.#awaitsKeyframe = true;
+  }
+
+  /** States a gap for each slot before `msn` that has no row yet. */
+  #fillGaps(msn: number): void {
+    if (this.#nextMsn === undefined) return;
+    for (let missing = this.#nextMsn; missing < msn; missing += 1) {
+      const slot = this.#timeline.slot(missing);
+      if (slot !== undefined) {
+        this.#add(gapSegment(slot, this.#initName));
+      } else {
+        this.#window.clear();
+        this.#nextMsn = missing + 1;
+      }
+    }
+  }
+
+  #add(segment: Segment): void {
+    this.#window.add(segment);
+    this.#meter.add(segment);
+    this.#nextMsn = segment.slot.msn + 1;
+    this.#version += 1;
+    if (segment.media === undefined) this.#gaps += 1;
+    else if (this.kind === 'video') this.#measureFrameRate(segment.media.frames, segment.durationMs);
+    this.#forgetInits();
+  }
+
+  #measureFrameRate(frames: number, durationMs: number): void {
+    if (durationMs < this.#options.segmentTargetMs / 2 && this.#frameRate !== undefined) return;
+    this.#frameRate = plausibleFrameRate((frames * 1000) / durationMs, this.#init?.frameRate);
+  }
+
+  #forgetInits(): void {
+    const used = new Set(this.#window.kept.map(({ initName }) => initName)).add(this.#initName);
+    for (const name of this.#inits.keys()) if (!used.has(name)) this.#inits.delete(name);
+  }
+
+  #segmentName(msn: number): string {
+    return `${this.kind}-${this.#token}-${msn}.m4s`;
+  }
+}
