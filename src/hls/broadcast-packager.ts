@@ -1,0 +1,289 @@
+import type { FragmentSource } from '../broadcast/fragment-broadcaster.ts';
+import type { Fragment, TrackInit, TrackKind } from '../media/fragment.ts';
+import { SOURCE_RENDITION } from '../media/track-key.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { HlsOptions } from './hls-options.ts';
+import type { BroadcastReport } from './hls-report.ts';
+import { listLadder } from './ladder-listing.ts';
+import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
+import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
+import { RenditionPackager } from './rendition-packager.ts';
+import { RetiredMedia } from './retired-media.ts';
+import { Timeline } from './timeline.ts';
+import { type MediaFile, TrackPackager } from './track-packager.ts';
+
+/** How long the first playable rendition waits for its siblings before viewers get a list without them. */
+const SIBLING_GRACE_MS = 1_000;
+
+interface BroadcastPackagerOptions {
+  readonly broadcast: string;
+  readonly options: HlsOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A new URI token at each call. */
+  readonly nextToken: () => string;
+  /** What an earlier life of the broadcast has used up. */
+  readonly continues: { readonly nextMsn: number; readonly discontinuities: number } | undefined;
+  /** Called once, when every playlist has its end. */
+  readonly onEnded: () => void;
+}
+
+/** One life of a broadcast, from its first track to ENDLIST: the shared timeline and all of its renditions. */
+export class BroadcastPackager {
+  readonly timeline: Timeline;
+  readonly #context: BroadcastPackagerOptions;
+  readonly #renditions = new Map<string, RenditionPackager>();
+  readonly #sources = new Set<FragmentSource>();
+  readonly #outputs = new Set<FragmentSource>();
+  readonly #retired: RetiredMedia;
+  readonly #sourceInits = new WeakSet<TrackInit>();
+  readonly #memo = new PlaylistMemo();
+  readonly #drain = new AbortController();
+  #hasSourceAudio = false;
+  #hasSourceVideo = false;
+  #aligned = false;
+  #firstPlayableAtMs: number | undefined;
+  #settled = false;
+  #lastRungRemoved = false;
+  #ended = false;
+
+  constructor(context: BroadcastPackagerOptions) {
+    const { options, continues, clock } = context;
+    this.#context = context;
+    this.#retired = new RetiredMedia(clock, options.windowSegments * options.segmentTargetMs);
+    this.timeline = new Timeline({
+      segmentTargetMs: options.segmentTargetMs,
+      keepSlots: 4 * options.windowSegments + 32,
+      ...(continues && { firstMsn: continues.nextMsn, discontinuitiesBefore: continues.discontinuities }),
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** True if the publisher has left; what remains is to hand out what the outputs still hold. */
+  get draining(): boolean {
+    return this.#sources.size === 0 && (this.#hasSourceAudio || this.#hasSourceVideo);
+  }
+
+  /** True if at least one rendition ever became playable. */
+  get hasMedia(): boolean {
+    return this.#firstPlayableAtMs !== undefined;
+  }
+
+  /** Follows a track of the broadcast, source or output, until it closes. */
+  addTrack(track: FragmentSource): void {
+    if (this.#ended) return;
+    const isSource = track.key.rendition === SOURCE_RENDITION;
+    if (isSource) this.#addSource(track);
+    else this.#addOutput(track);
+    const next = (fragment: Fragment): void => {
+      if (this.#ended) return;
+      if (isSource) this.#onSource(fragment);
+      else this.#onOutput(track, fragment);
+    };
+    for (const fragment of track.currentGop) next(fragment);
+    track.fragments$.subscribe({ next, complete: () => this.#onClosed(track) });
+  }
+
+  /** The multivariant playlist; `undefined` while there is nothing to play. */
+  multivariant(): RenderedPlaylist | undefined {
+    if (!this.#isSettled()) return undefined;
+    const renditions = [...this.#renditions.values()];
+    const version = renditions.map(({ name, state, packagers }) =>
+      [name, state, ...packagers.map((p) => p.version)].join(),
+    );
+    const snapshot = listLadder(renditions, this.#context.options.sharedAudioRendition);
+    if (snapshot.variants.length === 0) return undefined;
+    return this.#memo.get(version.join(' '), () => renderMultivariantPlaylist(snapshot));
+  }
+
+  /** A media playlist; `undefined` if there is no such one to offer. */
+  mediaPlaylist(rendition: string, kind: TrackKind): RenderedPlaylist | undefined {
+    const found = this.#renditions.get(rendition);
+    const packager = found?.withheld === undefined ? found?.track(kind) : undefined;
+    if (packager === undefined || packager.listed.length === 0) return undefined;
+    return packager.playlist(this.#ended || this.#lastRungRemoved);
+  }
+
+  /** An init or a segment, also of a rendition that was removed a moment ago. */
+  media(rendition: string, kind: TrackKind, file: string): MediaFile | undefined {
+    return this.#renditions.get(rendition)?.track(kind)?.file(file) ?? this.#retired.file(file);
+  }
+
+  report(viewers: number): BroadcastReport {
+    return {
+      broadcast: this.#context.broadcast,
+      state: this.#ended ? 'ended' : 'live',
+      newestMsn: this.timeline.newest?.msn,
+      sourceGopMs: this.timeline.sourceGopMs,
+      warnings: this.#ended ? [] : this.#warnings(),
+      viewers,
+      renditions: [...this.#renditions.values()].map((rendition) => rendition.report()),
+    };
+  }
+
+  /** Ends all playlists now. Idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.timeline.end();
+    for (const packager of this.#packagers()) packager.finish();
+    this.#notePlayable();
+    this.#ended = true;
+    this.#drain.abort();
+    this.#context.onEnded();
+  }
+
+  #packagers(): TrackPackager[] {
+    return [...this.#renditions.values()].flatMap(({ packagers }) => packagers);
+  }
+
+  #addSource(track: FragmentSource): void {
+    this.#sources.add(track);
+    this.#sourceInits.add(track.init);
+    if (track.key.track === 'audio') this.#hasSourceAudio = true;
+    else this.#hasSourceVideo = true;
+  }
+
+  #addOutput(track: FragmentSource): void {
+    const { options, nextToken } = this.#context;
+    const { rendition: name, track: kind } = track.key;
+    this.#outputs.add(track);
+    if (this.#lastRungRemoved) this.#dropEndedRung();
+    const rendition = this.#renditions.get(name) ?? new RenditionPackager(name);
+    this.#renditions.set(name, rendition);
+    rendition.add(new TrackPackager({ kind, timeline: this.timeline, options, token: nextToken() }));
+  }
+
+  #onSource(fragment: Fragment): void {
+    if (fragment.init.kind === 'video') this.#sourceInits.add(fragment.init);
+    this.timeline.observeSource(fragment);
+    this.#onTimelineMoved();
+  }
+
+  #onOutput(track: FragmentSource, fragment: Fragment): void {
+    const rendition = this.#renditions.get(track.key.rendition);
+    const packager = rendition?.track(track.key.track);
+    if (rendition === undefined || packager === undefined || !this.#outputs.has(track)) return;
+    if (packager.kind === 'audio') {
+      packager.push(fragment);
+      this.#notePlayable();
+      return;
+    }
+    rendition.untouched = this.#sourceInits.has(fragment.init);
+    if (!rendition.untouched) this.timeline.observeRung(fragment);
+    packager.push(fragment);
+    this.#onTimelineMoved();
+  }
+
+  #onTimelineMoved(): void {
+    for (const packager of this.#packagers()) packager.advance();
+    const becameAligned = !this.#aligned && this.timeline.aligned;
+    this.#aligned = this.timeline.aligned;
+    for (const rendition of this.#renditions.values()) {
+      if (!rendition.untouched) continue;
+      rendition.withheld = this.#aligned ? undefined : this.#whyWithheld();
+      if (becameAligned) rendition.track('video')?.unlistThroughGaps();
+    }
+    this.#notePlayable();
+  }
+
+  #whyWithheld(): string {
+    const { sourceGopMs = 0, longestGopMs } = this.timeline;
+    return sourceGopMs > longestGopMs
+      ? `the publisher's keyframes are ${seconds(sourceGopMs)} apart, more than the ${seconds(longestGopMs)} that fit a segment`
+      : 'waits for two keyframe intervals in a row that fit a segment';
+  }
+
+  #warnings(): string[] {
+    const { sourceGopMs = 0, longestGopMs } = this.timeline;
+    const targetMs = this.#context.options.segmentTargetMs;
+    const warnings: string[] = [];
+    if (sourceGopMs > longestGopMs) {
+      warnings.push(`keyframes every ${seconds(sourceGopMs)}: set the keyframe interval to ${seconds(targetMs)}`);
+    }
+    if (this.#hasSourceVideo && this.timeline.sourceDriven && !this.#aligned) {
+      warnings.push('no encoded rung delivers video: check the ladder and the state of its transcodes');
+    }
+    return warnings;
+  }
+
+  #onClosed(track: FragmentSource): void {
+    if (this.#ended) return;
+    if (this.#sources.delete(track)) {
+      // Outputs that have nothing handed out yet may still open.
+      if (this.#sources.size === 0) void this.#endAfterDrain();
+      return;
+    }
+    this.#outputs.delete(track);
+    if (this.#sources.size > 0) this.#removeTrack(track);
+    else if (this.#outputs.size === 0) this.end();
+  }
+
+  async #endAfterDrain(): Promise<void> {
+    const { clock, options, logger, broadcast } = this.#context;
+    await clock.wait(options.drainTimeoutMs, this.#drain.signal);
+    if (this.#ended || this.#sources.size > 0) return;
+    logger.warn({ broadcast, open: this.#outputs.size }, 'outputs did not end with their source; ended without them');
+    this.end();
+  }
+
+  /** The publisher is still there, so a rung was removed: players must find it gone, not ended. */
+  #removeTrack({ key }: FragmentSource): void {
+    const rendition = this.#renditions.get(key.rendition);
+    const packager = rendition?.track(key.track);
+    if (rendition === undefined || packager === undefined) return;
+    if (this.#isLastVariant(rendition)) {
+      this.#lastRungRemoved = true;
+      packager.finish();
+      return;
+    }
+    this.#retired.add(packager);
+    if (rendition.remove(key.track)) this.#renditions.delete(key.rendition);
+  }
+
+  #isLastVariant(rendition: RenditionPackager): boolean {
+    const { sharedAudioRendition } = this.#context.options;
+    if (rendition.state !== 'playable') return false;
+    const others = [...this.#renditions.values()].filter((other) => other !== rendition && other.state === 'playable');
+    return others.every((other) => other.name === sharedAudioRendition && rendition.hasVideo);
+  }
+
+  /** Something else can be played again. */
+  #dropEndedRung(): void {
+    this.#lastRungRemoved = false;
+    const open = new Set([...this.#outputs].map(({ key }) => key.rendition));
+    for (const [name, rendition] of this.#renditions) {
+      if (open.has(name)) continue;
+      rendition.packagers.forEach((packager) => this.#retired.add(packager));
+      this.#renditions.delete(name);
+    }
+  }
+
+  #notePlayable(): void {
+    if (this.#firstPlayableAtMs !== undefined) return;
+    const isPlayable = [...this.#renditions.values()].some(({ state }) => state === 'playable');
+    if (isPlayable) this.#firstPlayableAtMs = this.#context.clock.nowMs();
+  }
+
+  /** False while renditions that are about to be playable would be missing: running players never read the list again. */
+  #isSettled(): boolean {
+    if (this.#settled || this.#firstPlayableAtMs === undefined) return this.#settled;
+    const { options, clock } = this.#context;
+    const renditions = [...this.#renditions.values()];
+    const isPlayable = (test: (rendition: RenditionPackager) => boolean): boolean =>
+      renditions.some((rendition) => rendition.state === 'playable' && test(rendition));
+    const lacksVideo = this.#hasSourceVideo && !isPlayable(({ hasVideo }) => hasVideo);
+    const lacksAudio = this.#hasSourceAudio && !isPlayable(({ name }) => name === options.sharedAudioRendition);
+    const lacksSiblings = renditions.some(({ state }) => state === 'starting');
+    const graceMs = lacksVideo || lacksAudio ? 2 * options.segmentTargetMs : lacksSiblings ? SIBLING_GRACE_MS : 0;
+    this.#settled = this.#ended || clock.nowMs() - this.#firstPlayableAtMs >= graceMs;
+    return this.#settled;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1000).toFixed(1))} s`;
+}

@@ -1,0 +1,39 @@
+/** `starting`: no complete segment yet; `withheld`: not offered to players, see `reason`. */
+export type RenditionState = 'starting' | 'playable' | 'withheld';
+
+/** Facts about one rendition as it is served. */
+export interface RenditionReport {
+  readonly name: string;
+  readonly state: RenditionState;
+  readonly reason?: string;
+  /** RFC 6381, video first. */
+  readonly codecs: string[];
+  readonly width?: number;
+  readonly height?: number;
+  readonly frameRate?: number;
+  /** Measured on the real segments, all tracks together. */
+  readonly peakKbps: number;
+  readonly averageKbps: number;
+  /** Segments in the playlist, gaps included. */
+  readonly segments: number;
+  /** Segments that the rendition missed so far. */
+  readonly gaps: number;
+  /** Fragments that no segment could take so far. */
+  readonly droppedFragments: number;
+  /** What the rendition holds in memory. */
+  readonly bytes: number;
+}
+
+/** Facts about one broadcast as it is served. */
+export interface BroadcastReport {
+  readonly broadcast: string;
+  readonly state: 'live' | 'ended';
+  /** Number of the newest segment of the shared table; `undefined` before the first. */
+  readonly newestMsn: number | undefined;
+  /** Distance of the publisher's keyframes in ms, once known. */
+  readonly sourceGopMs: number | undefined;
+  /** What the publisher or the admin should change. */
+  readonly warnings: readonly string[];
+  readonly viewers: number;
+  readonly renditions: readonly RenditionReport[];
+}

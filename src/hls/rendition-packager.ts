@@ -1,0 +1,93 @@
+import type { TrackKind } from '../media/fragment.ts';
+import type { RenditionReport, RenditionState } from './hls-report.ts';
+import type { AudioGroup, Variant } from './multivariant-playlist.ts';
+import type { TrackPackager } from './track-packager.ts';
+
+/** One rendition as it is served: its packaged tracks, and whether players may have it. */
+export class RenditionPackager {
+  readonly name: string;
+  readonly #tracks = new Map<TrackKind, TrackPackager>();
+  /** Why the rendition is not offered; `undefined` if it may be. */
+  withheld: string | undefined;
+  /** True if its video is the publisher's own. */
+  untouched = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Its tracks, video first. */
+  get packagers(): readonly TrackPackager[] {
+    return [this.#tracks.get('video'), this.#tracks.get('audio')].filter((packager) => packager !== undefined);
+  }
+
+  get state(): RenditionState {
+    if (this.withheld !== undefined) return 'withheld';
+    return (this.#tracks.get('video') ?? this.#tracks.get('audio'))?.playable === true ? 'playable' : 'starting';
+  }
+
+  get hasVideo(): boolean {
+    return this.#tracks.has('video');
+  }
+
+  track(kind: TrackKind): TrackPackager | undefined {
+    return this.#tracks.get(kind);
+  }
+
+  /** Takes a track in. */
+  add(packager: TrackPackager): void {
+    this.#tracks.set(packager.kind, packager);
+  }
+
+  /** Takes a track out; true if none is left. */
+  remove(kind: TrackKind): boolean {
+    this.#tracks.delete(kind);
+    return this.#tracks.size === 0;
+  }
+
+  /** Its audio as a group of its own, if there is audio to play. */
+  audioGroup(): AudioGroup | undefined {
+    const audio = this.#tracks.get('audio');
+    if (audio?.playable !== true) return undefined;
+    return { groupId: this.name, uri: `${this.name}/audio.m3u8`, channels: audio.init?.channels };
+  }
+
+  /** Its entry in the multivariant playlist; `audio` is the rendition whose audio goes with its video. */
+  variant(audio: RenditionPackager | undefined): Variant {
+    const own = this.#tracks.get('video') ?? this.#tracks.get('audio');
+    const group = this.hasVideo ? audio?.audioGroup() : undefined;
+    const sound = group === undefined ? undefined : audio?.track('audio');
+    const codecs = [own?.init?.codec, sound?.init?.codec].filter((codec) => codec !== undefined);
+    return {
+      uri: `${this.name}/${this.hasVideo ? 'video' : 'audio'}.m3u8`,
+      bandwidth: (own?.bitrate.peak ?? 0) + (sound?.bitrate.peak ?? 0),
+      averageBandwidth: (own?.bitrate.average ?? 0) + (sound?.bitrate.average ?? 0),
+      codecs,
+      width: own?.init?.width,
+      height: own?.init?.height,
+      frameRate: own?.frameRate,
+      audioGroup: group?.groupId,
+    };
+  }
+
+  report(): RenditionReport {
+    const own = this.#tracks.get('video') ?? this.#tracks.get('audio');
+    const sum = (figure: (packager: TrackPackager) => number): number =>
+      this.packagers.reduce((total, packager) => total + figure(packager), 0);
+    return {
+      name: this.name,
+      state: this.state,
+      ...(this.withheld !== undefined && { reason: this.withheld }),
+      codecs: this.packagers.map(({ init }) => init?.codec).filter((codec) => codec !== undefined),
+      ...(own?.init?.width !== undefined && { width: own.init.width }),
+      ...(own?.init?.height !== undefined && { height: own.init.height }),
+      ...(own?.frameRate !== undefined && { frameRate: own.frameRate }),
+      peakKbps: Math.round(sum(({ bitrate }) => bitrate.peak) / 1000),
+      averageKbps: Math.round(sum(({ bitrate }) => bitrate.average) / 1000),
+      segments: own?.listed.length ?? 0,
+      gaps: sum(({ counters }) => counters.gaps),
+      droppedFragments: sum(({ counters }) => counters.droppedFragments),
+      bytes: sum(({ counters }) => counters.bytes),
+    };
+  }
+}

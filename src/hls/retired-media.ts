@@ -1,0 +1,39 @@
+import type { Clock } from '../util/clock.ts';
+import type { MediaFile, TrackPackager } from './track-packager.ts';
+
+/** Packagers beyond this many are forgotten before their time. */
+const MAX_RETIRED = 32;
+
+/** Keeps the media of removed tracks fetchable for a while: players still hold playlists that name it. */
+export class RetiredMedia {
+  readonly #clock: Clock;
+  readonly #keepMs: number;
+  #retired: { readonly packager: TrackPackager; readonly untilMs: number }[] = [];
+
+  constructor(clock: Clock, keepMs: number) {
+    this.#clock = clock;
+    this.#keepMs = keepMs;
+  }
+
+  /** Keeps what a packager holds. */
+  add(packager: TrackPackager): void {
+    this.#prune();
+    this.#retired.push({ packager, untilMs: this.#clock.nowMs() + this.#keepMs });
+    if (this.#retired.length > MAX_RETIRED) this.#retired.shift();
+  }
+
+  /** A file that is still kept. */
+  file(name: string): MediaFile | undefined {
+    this.#prune();
+    for (const { packager } of this.#retired) {
+      const file = packager.file(name);
+      if (file !== undefined) return file;
+    }
+    return undefined;
+  }
+
+  #prune(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#retired = this.#retired.filter(({ untilMs }) => untilMs > nowMs);
+  }
+}
