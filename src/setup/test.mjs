@@ -1,0 +1,54 @@
+// `npm test`: all set-up, then every check and test. The last line is "N passed, N failed".
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { npmCommand } from './run-command.mjs';
+import { ROOT, setUp } from './set-up.mjs';
+import { tallyVitest } from './test-tally.mjs';
+
+/** The parts of `npm run check`. */
+const CHECKS = ['typecheck', 'lint', 'format:check', 'unused'];
+/** One after the other: end-to-end tests share the machine with nothing else. */
+const PROJECTS = ['unit', 'e2e'];
+
+/** Runs a program whose output goes straight through; resolves with its exit code. */
+function show(/** @type {string} */ command, /** @type {readonly string[]} */ args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', () => resolve(1));
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+async function check(/** @type {string} */ name) {
+  console.log(`\n== ${name}`);
+  const [npm, prefix] = npmCommand(process.env);
+  const passed = (await show(npm, [...prefix, 'run', '--silent', name])) === 0;
+  console.log(passed ? 'passed' : 'failed');
+  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1 };
+}
+
+async function vitest(/** @type {string} */ project, /** @type {string} */ folder) {
+  console.log(`\n== ${project} tests`);
+  const file = path.join(folder, `${project}.json`);
+  const code = await show(process.execPath, [
+    path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'),
+    ...['run', '--config', 'test/tooling/vitest.config.ts', '--project', project],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+  ]);
+  return tallyVitest({ code, report: await readFile(file, 'utf8').catch(() => undefined) });
+}
+
+await setUp({ chromium: true });
+const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-test-'));
+const tallies = [];
+try {
+  for (const name of CHECKS) tallies.push(await check(name));
+  for (const project of PROJECTS) tallies.push(await vitest(project, folder));
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+const total = (/** @type {'passed' | 'failed'} */ key) => tallies.reduce((sum, tally) => sum + tally[key], 0);
+process.exitCode = total('failed') === 0 ? 0 : 1;
+console.log(`\n${total('passed')} passed, ${total('failed')} failed`);
