@@ -139,7 +139,7 @@ export class BoxStream {
     const filled = this.#pieceBytes + end - start;
     if (filled > this.#piece.length) {
       const roomy = Math.max(filled, 2 * this.#piece.length, FIRST_ALLOCATION_BYTES);
-      const larger = Buffer.allocUnsafeSlow(Math.min(roomy, this.#pieceNeeds));
+      const larger = Buffer.allocUnsafe(Math.min(roomy, this.#pieceNeeds));
       this.#piece.copy(larger, 0, 0, this.#pieceBytes);
       this.#piece = larger;
     }
