@@ -1,5 +1,5 @@
 import type { TrackKind } from '../media/fragment.ts';
-import type { RenditionReport, RenditionState, TrackReport } from './hls-report.ts';
+import type { RenditionReport, RenditionState } from './hls-report.ts';
 import type { AudioGroup, Variant } from './multivariant-playlist.ts';
 import type { TrackPackager } from './track-packager.ts';
 
@@ -71,21 +71,23 @@ export class RenditionPackager {
   }
 
   report(): RenditionReport {
-    return { name: this.name, state: this.state, reason: this.withheld, tracks: this.packagers.map(reportTrack) };
+    const own = this.#tracks.get('video') ?? this.#tracks.get('audio');
+    const sum = (figure: (packager: TrackPackager) => number): number =>
+      this.packagers.reduce((total, packager) => total + figure(packager), 0);
+    return {
+      name: this.name,
+      state: this.state,
+      ...(this.withheld !== undefined && { reason: this.withheld }),
+      codecs: this.packagers.map(({ init }) => init?.codec).filter((codec) => codec !== undefined),
+      ...(own?.init?.width !== undefined && { width: own.init.width }),
+      ...(own?.init?.height !== undefined && { height: own.init.height }),
+      ...(own?.frameRate !== undefined && { frameRate: own.frameRate }),
+      peakKbps: Math.round(sum(({ bitrate }) => bitrate.peak) / 1000),
+      averageKbps: Math.round(sum(({ bitrate }) => bitrate.average) / 1000),
+      segments: own?.listed.length ?? 0,
+      gaps: sum(({ counters }) => counters.gaps),
+      droppedFragments: sum(({ counters }) => counters.droppedFragments),
+      bytes: sum(({ counters }) => counters.bytes),
+    };
   }
-}
-
-function reportTrack(packager: TrackPackager): TrackReport {
-  const { gaps, droppedFragments, bytes } = packager.counters;
-  return {
-    kind: packager.kind,
-    codec: packager.init?.codec,
-    width: packager.init?.width,
-    height: packager.init?.height,
-    frameRate: packager.frameRate,
-    peakKbps: Math.round(packager.bitrate.peak / 1000),
-    averageKbps: Math.round(packager.bitrate.average / 1000),
-    segments: packager.listed.length,
-    ...{ gaps, droppedFragments, bytes },
-  };
 }
