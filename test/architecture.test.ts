@@ -32,6 +32,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'http',
   ],
   main: ['util', 'config', 'observability', 'app'],
+  cli: ['main'],
 };
 
 interface SourceFile {

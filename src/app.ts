@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { AdminToken } from './auth/admin-token.ts';
+import { resolveSecrets, type Secrets } from './auth/secrets.ts';
+import { ConfiguredStreamKeys } from './auth/stream-keys.ts';
+import { onReaderError } from './broadcast/reader-errors.ts';
+import { BroadcasterRegistry, type TrackDirectory } from './broadcast/registry.ts';
+import type { Config } from './config/schema.ts';
+import { HlsOrigin } from './hls/hls-origin.ts';
+import { hlsRoutes } from './http/hls-routes.ts';
+import { createHttpServer, listenHttp } from './http/server.ts';
+import { Publishers } from './ingest/publishers.ts';
+import { RtmpServer } from './ingest/rtmp/rtmp-server.ts';
+import { WsIngest } from './ingest/ws/ws-ingest.ts';
+import { loadLadders } from './ladder/ladder.ts';
+import { LadderStore } from './ladder/ladder-store.ts';
+import type { BannerFacts } from './observability/banner.ts';
+import { Metrics } from './observability/metrics.ts';
+import { Scrubber } from './observability/scrubber.ts';
+import { AudioPassthroughFactory } from './transcode/audio-passthrough.ts';
+import { EncoderBroker } from './transcode/encoders.ts';
+import { FfmpegFactory } from './transcode/ffmpeg/ffmpeg-factory.ts';
+import { PassthroughFactory } from './transcode/passthrough.ts';
+import { TranscodeRunner } from './transcode/runner.ts';
+import { type Clock, systemClock } from './util/clock.ts';
+import { type Closable, Closer } from './util/closer.ts';
+import { AppError, reasonOf } from './util/errors.ts';
+import type { Logger } from './util/logger.ts';
+
+/** A running server: every part of it, composed. */
+export interface RunningApp extends Closable {
+  /** Without application: OBS takes `${rtmpUrl}/live`. */
+  readonly rtmpUrl: string;
+  readonly rtmpsUrl: string | undefined;
+  readonly httpUrl: string;
+  /** What is on the air, for tools inside the process. */
+  readonly directory: TrackDirectory;
+  /** What a person at the terminal is told; holds the secrets that were made at this start. */
+  readonly bannerFacts: BannerFacts;
+}
+
+/** Where the ready ladders are: `ladders/` beside `src/` and `dist/`. */
+const READY_LADDERS = path.join(import.meta.dirname, '..', 'ladders');
+
+/**
+ * Starts everything that the configuration asks for.
+ * @throws AppError if something is in the way (a port in use, a bad ladder); what had started is closed again.
+ */
+export async function startApp(
+  config: Config,
+  logger: Logger,
+  { clock = systemClock, scrubber = new Scrubber() }: { clock?: Clock; scrubber?: Scrubber } = {},
+): Promise<RunningApp> {
+  const closer = new Closer();
+  try {
+    const secrets = await resolveSecrets(config);
+    scrubber.hide(secrets.adminToken, secrets.streamKey, ...config.streamKeys.map(({ key }) => key));
+    return await compose({ config, secrets, logger, clock, closer });
+  } catch (error) {
+    await closer.close();
+    throw error;
+  }
+}
+
+interface Composition {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly closer: Closer;
+}
+
+/** Data flows from the bottom of this function to its top: publishers feed the registry, which feeds the rest. */
+async function compose({ config, secrets, logger, clock, closer }: Composition): Promise<RunningApp> {
+  const own = <T extends Closable>(child: T): T => {
+    closer.add(() => child.close());
+    return child;
+  };
+  closer.add(onReaderError((error) => logger.error({ reason: reasonOf(error) }, 'a reader of the registry failed')));
+
+  const registry = new BroadcasterRegistry();
+  const origin = own(new HlsOrigin({ directory: registry, clock, logger, options: config.hls }));
+  const ladders = await LadderStore.open({
+    ladders: await loadLadders(config.ladders, READY_LADDERS),
+    stateFile: path.join(config.dataDir, 'ladders.json'),
+    logger,
+  });
+  const encoders = await EncoderBroker.open({ ffmpeg: config.ffmpeg ?? 'ffmpeg', logger });
+  const factories = [
+    new PassthroughFactory(),
+    new AudioPassthroughFactory(),
+    new FfmpegFactory({ encoders, clock, logger }),
+  ];
+  const runner = own(new TranscodeRunner({ registry, ladders, factories, clock, logger }));
+
+  const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
+  const publishers = own(new Publishers({ registry, keys, clock, logger, options: config.publish }));
+  const websocket = own(new WsIngest({ gate: publishers, clock, logger }));
+
+  let unreadyReason: string | undefined = 'starting';
+  const metrics = new Metrics({
+    transcodes: () => runner.list(),
+    publishers: () => publishers.list(),
+    viewers: () => origin.describe().reduce((sum, { viewers }) => sum + viewers, 0),
+  });
+  const http = await createHttpServer({
+    ...{ logger, ladders, directory: registry, publishers, runner, encoders, metrics, viewers: origin.viewers },
+    adminToken: new AdminToken(secrets.adminToken),
+    origin,
+    publicMetrics: config.publicMetrics,
+    unreadyReason: () => unreadyReason,
+    playback: (app) => hlsRoutes(app, { origin }),
+  });
+  closer.add(() => http.close());
+  http.server.on('upgrade', (request, socket, head) => websocket.handleUpgrade(request, socket, head));
+  const { port: httpPort } = await listenHttp(http, { host: config.host, port: config.httpPort });
+
+  const listen = async (port: number, tls?: { key: Buffer; cert: Buffer }): Promise<number> => {
+    const options = { gate: publishers, host: config.host, port, logger, clock };
+    return (await own(new RtmpServer({ ...options, ...(tls && { tls }) })).listen()).port;
+  };
+  const rtmpPort = await listen(config.rtmpPort);
+  const tls = config.tls === undefined ? undefined : await readCertificate(config.tls);
+  const rtmpsPort = config.rtmpsPort === undefined ? undefined : await listen(config.rtmpsPort, tls);
+  unreadyReason = undefined;
+  closer.add(() => (unreadyReason = 'shutting down'));
+
+  const host = publicHost(config.host);
+  const rtmpUrl = `rtmp://${host}:${rtmpPort}`;
+  const httpUrl = `http://${host}:${httpPort}`;
+  return {
+    ...{ rtmpUrl, httpUrl, directory: registry },
+    rtmpsUrl: rtmpsPort === undefined ? undefined : `rtmps://${host}:${rtmpsPort}`,
+    bannerFacts: { rtmpUrl, httpUrl, newSecrets: newSecrets(secrets), secretsFile: secrets.file },
+    close: () => closer.close(),
+  };
+}
+
+async function readCertificate({ key, cert }: NonNullable<Config['tls']>): Promise<{ key: Buffer; cert: Buffer }> {
+  const read = async (file: string): Promise<Buffer> => {
+    try {
+      return await readFile(file);
+    } catch (error) {
+      throw new AppError('BAD_CONFIG', `certificate file ${file} cannot be read: ${reasonOf(error)}`, { cause: error });
+    }
+  };
+  return { key: await read(key), cert: await read(cert) };
+}
+
+/** The name under which this machine reaches a server that listens on the given address. */
+function publicHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function newSecrets({ adminToken, streamKey, created }: Secrets): BannerFacts['newSecrets'] {
+  return {
+    ...(created.includes('adminToken') && { adminToken }),
+    ...(created.includes('streamKey') && { streamKey }),
+  };
+}

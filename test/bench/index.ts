@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util';
+import { formatTable, type Measurement } from './measure.ts';
+import { measureCpu } from './node-cpu.ts';
+import { measureLadderChanges } from './ladder-changes.ts';
+import { measureTranscodeLatency } from './transcode-latency.ts';
+
+// Figures, never pass or fail: a shared machine is too noisy for limits.
+const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const benches: Record<string, () => Promise<Measurement[]>> = {
+  latency: measureTranscodeLatency,
+  changes: measureLadderChanges,
+  cpu: measureCpu,
+};
+
+const measurements: Measurement[] = [];
+for (const [name, measure] of Object.entries(benches)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  process.stderr.write(`bench: ${name} …\n`);
+  measurements.push(...(await measure()));
+}
+process.stdout.write(
+  `${values.json === true ? JSON.stringify(measurements, undefined, 2) : formatTable(measurements)}\n`,
+);
+process.exit(0);

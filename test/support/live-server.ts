@@ -1,0 +1,118 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { startApp, type RunningApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import type { RenditionSpec } from '../../src/ladder/rendition.ts';
+import type { TranscodeRow } from '../../src/transcode/transcode-row.ts';
+import { silentLogger } from '../../src/util/logger.ts';
+import { fetchMultivariant, type ListedRendition, type ParsedMultivariant } from './hls-client.ts';
+import { until } from './poll.ts';
+
+const STREAM_KEY = 'test-stream-key';
+const ADMIN_TOKEN = 'test-admin-token';
+
+/** Rungs small enough for several encoders to run beside each other on two cores. */
+export const SMALL_LADDER = `
+[[rendition]]
+name = "original"
+factory = "passthrough"
+
+[[rendition]]
+name = "240p"
+width = 426
+height = 240
+videoBitrateKbps = 400
+audioBitrateKbps = 64
+preset = "ultrafast"
+
+[[rendition]]
+name = "144p"
+width = 256
+height = 144
+videoBitrateKbps = 150
+audioBitrateKbps = 64
+preset = "ultrafast"
+`;
+
+/** A whole Laddercast on loopback with its own folder and any free ports. */
+export class LiveServer {
+  readonly app: RunningApp;
+  readonly #folder: string;
+
+  constructor(app: RunningApp, folder: string) {
+    this.app = app;
+    this.#folder = folder;
+  }
+
+  /** Starts a server; `settings` are further lines of `laddercast.toml`. */
+  static async start(options: { ladder?: string; settings?: string } = {}): Promise<LiveServer> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-live-'));
+    const server = new LiveServer(await LiveServer.#boot(folder, options), folder);
+    return server;
+  }
+
+  static async #boot(folder: string, { ladder = SMALL_LADDER, settings = '' }: { ladder?: string; settings?: string }) {
+    await writeFile(path.join(folder, 'ladder.toml'), ladder);
+    const lines = [
+      ...['host = "127.0.0.1"', 'rtmpPort = 0', 'httpPort = 0', 'dataDir = "data"', 'ladders = ["./ladder.toml"]'],
+      ...[`streamKey = "${STREAM_KEY}"`, `adminToken = "${ADMIN_TOKEN}"`, settings],
+    ];
+    await writeFile(path.join(folder, 'laddercast.toml'), lines.join('\n'));
+    return startApp(loadConfig({ argv: [], env: {}, cwd: folder }), silentLogger);
+  }
+
+  /** Where ffmpeg or OBS publishes a broadcast. */
+  rtmpUrl(name: string, key = STREAM_KEY): string {
+    return `${this.app.rtmpUrl}/live/${name}?key=${key}`;
+  }
+
+  wsUrl(name: string, key = STREAM_KEY): string {
+    return `${this.app.httpUrl.replace('http', 'ws')}/ingest/live/${name}?key=${key}`;
+  }
+
+  multivariantUrl(name: string): string {
+    return `${this.app.httpUrl}/hls/live/${name}/index.m3u8`;
+  }
+
+  mediaUrl(name: string, rendition: string, track: 'video' | 'audio' = 'video'): string {
+    return `${this.app.httpUrl}/hls/live/${name}/${rendition}/${track}.m3u8`;
+  }
+
+  /** The multivariant playlist once it lists this many variants with a picture. */
+  async variants(name: string, count: number): Promise<ParsedMultivariant> {
+    return until(`${count} variants of ${name}`, async () => {
+      const multivariant = await fetchMultivariant(this.multivariantUrl(name));
+      return videoVariants(multivariant).length === count ? multivariant : undefined;
+    });
+  }
+
+  /** A REST call with the admin token. */
+  api(method: string, route: string, body?: unknown): Promise<Response> {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
+    return fetch(`${this.app.httpUrl}/api/v1/${route}`, {
+      method,
+      headers: body === undefined ? { authorization: headers.authorization } : headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  }
+
+  addRendition(spec: RenditionSpec): Promise<Response> {
+    return this.api('POST', 'renditions', spec);
+  }
+
+  async transcodes(): Promise<TranscodeRow[]> {
+    const body: unknown = await (await this.api('GET', 'transcodes')).json();
+    return (Array.isArray(body) ? body : (body as { transcodes: unknown }).transcodes) as TranscodeRow[];
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The variants of a multivariant playlist that have a picture. */
+export function videoVariants(multivariant: ParsedMultivariant | undefined): ListedRendition[] {
+  return multivariant?.variants.filter(({ attributes }) => 'RESOLUTION' in attributes) ?? [];
+}
