@@ -39,6 +39,8 @@ const VIDEO_FOURCC: Readonly<Record<string, VideoFourCc>> = {
  */
 export function readInit(bytes: Buffer): InitTrack[] {
   const guarded = guardInit(bytes);
+  // First, since our own readers tell what is wrong, and mp4box then only sees configurations that are right.
+  for (const track of guarded.tracks) rebuild(track, undefined);
   const movie = parseMovie(guarded.bytes);
   return guarded.tracks.map((track) => {
     const parsed = movie.tracks.find(({ id }) => id === track.trackId);

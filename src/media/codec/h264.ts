@@ -19,9 +19,11 @@ export function readAvcConfig(config: Buffer): VideoFormat {
     );
   }
   const { units: sequenceSets, end } = readUnits(config, 6, (config[5] ?? 0) & 0x1f);
-  readUnits(config, end + 1, config[end] ?? 0);
+  const { units: pictureSets } = readUnits(config, end + 1, config[end] ?? 0);
   const sps = sequenceSets[0];
-  if (sps === undefined) throw new AppError('BAD_MEDIA', 'the avcC has no SPS; the encoder must use global headers');
+  if (sps === undefined || pictureSets.length === 0) {
+    throw new AppError('BAD_MEDIA', 'the avcC lacks an SPS or a PPS; the encoder must use global headers');
+  }
   return { codec: avcCodecString(config), ...readSps(sps) };
 }
 
