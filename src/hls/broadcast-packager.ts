@@ -103,7 +103,7 @@ export class BroadcastPackager {
   /** A media playlist; `undefined` if there is no such one to offer. */
   mediaPlaylist(rendition: string, kind: TrackKind): RenderedPlaylist | undefined {
     const found = this.#renditions.get(rendition);
-    const packager = found?.withheld === undefined ? found?.track(kind) : undefined;
+    const packager = found?.reachable === true ? found.track(kind) : undefined;
     if (packager === undefined || packager.listed.length === 0) return undefined;
     return packager.playlist(this.#ended || this.#lastRungRemoved);
   }
@@ -185,6 +185,7 @@ export class BroadcastPackager {
     for (const rendition of this.#renditions.values()) {
       if (!rendition.untouched) continue;
       rendition.withheld = this.#aligned ? undefined : this.#whyWithheld();
+      rendition.reachable = this.#aligned || !this.#gopIsTooLong();
       if (becameAligned) rendition.track('video')?.unlistThroughGaps();
     }
     this.#notePlayable();
@@ -192,16 +193,21 @@ export class BroadcastPackager {
 
   #whyWithheld(): string {
     const { sourceGopMs = 0, longestGopMs } = this.timeline;
-    return sourceGopMs > longestGopMs
+    return this.#gopIsTooLong()
       ? `the publisher's keyframes are ${seconds(sourceGopMs)} apart, more than the ${seconds(longestGopMs)} that fit a segment`
       : 'waits for two keyframe intervals in a row that fit a segment';
   }
 
-  #warnings(): string[] {
+  #gopIsTooLong(): boolean {
     const { sourceGopMs = 0, longestGopMs } = this.timeline;
+    return sourceGopMs > longestGopMs;
+  }
+
+  #warnings(): string[] {
+    const { sourceGopMs = 0 } = this.timeline;
     const targetMs = this.#context.options.segmentTargetMs;
     const warnings: string[] = [];
-    if (sourceGopMs > longestGopMs) {
+    if (this.#gopIsTooLong()) {
       warnings.push(`keyframes every ${seconds(sourceGopMs)}: set the keyframe interval to ${seconds(targetMs)}`);
     }
     if (this.#hasSourceVideo && this.timeline.sourceDriven && !this.#aligned) {

@@ -17,7 +17,7 @@ export interface HlsOptions {
   /** Fragments of a track that wait for the timeline's decision. */
   readonly maxPendingBytes: number;
   readonly maxPendingMs: number;
-  /** A rung that is further than this many segments behind the timeline gets gaps instead. */
+  /** A rung that is further than this many segments behind the timeline, and for as long, gets gaps instead. */
   readonly maxLagSegments: number;
   /** Rendition whose audio all rungs without an own one use. */
   readonly sharedAudioRendition: string;

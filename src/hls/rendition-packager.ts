@@ -9,6 +9,8 @@ export class RenditionPackager {
   readonly #tracks = new Map<TrackKind, TrackPackager>();
   /** Why the rendition is not offered; `undefined` if it may be. */
   withheld: string | undefined;
+  /** True if the playlists may be fetched although the rendition is not listed: it is about to be. */
+  reachable = true;
   /** True if its video is the publisher's own. */
   untouched = false;
 

@@ -5,6 +5,8 @@ export interface Slot {
   readonly startPts: number;
   /** Where the next slot starts, or the epoch's media ends; `undefined` while the slot is the newest one. */
   readonly endPts: number | undefined;
+  /** Wall clock at which `endPts` became known, ms. */
+  readonly closedAtMs: number | undefined;
   /** True if it starts a new epoch: its media does not follow on that of the slot before. */
   readonly discontinuity: boolean;
   /** Discontinuities from the broadcast's first slot up to this one, this one's included. */

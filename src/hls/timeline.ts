@@ -49,6 +49,7 @@ export class Timeline {
   #discontinuities: number;
   #opened: EpochObservations | undefined;
   #decidedTo = -Infinity;
+  #newestArrivalMs = 0;
   #ended = false;
 
   constructor(options: TimelineOptions) {
@@ -92,6 +93,11 @@ export class Timeline {
     return this.#discontinuities;
   }
 
+  /** Wall clock of the newest arrival of any fragment, ms. */
+  get newestArrivalMs(): number {
+    return this.#newestArrivalMs;
+  }
+
   /** The newest slot. */
   get newest(): Slot | undefined {
     return this.#slots.at(-1);
@@ -105,6 +111,7 @@ export class Timeline {
 
   /** Takes the next fragment of a source track, in the order of ingest. */
   observeSource(fragment: Fragment): void {
+    this.#newestArrivalMs = Math.max(this.#newestArrivalMs, fragment.ingestedAtMs);
     const epoch = this.#epochFor(fragment);
     if (epoch === undefined) return;
     this.#progress.observeSource(fragment);
@@ -180,7 +187,7 @@ export class Timeline {
   #finish(head: EpochObservations): void {
     const last = this.#slots.at(-1);
     if (last?.epoch === head.epoch && last.endPts === undefined) {
-      last.endPts = Math.max(head.endPts, head.newestOutput, last.startPts + 1);
+      this.#close(last, Math.max(head.endPts, head.newestOutput, last.startPts + 1));
     }
     this.#epochs.shift();
     this.#opened = undefined;
@@ -252,10 +259,15 @@ export class Timeline {
     return this.#slots.at(-1)?.startPts ?? 0;
   }
 
+  #close(slot: MutableSlot, endPts: number): void {
+    slot.endPts = endPts;
+    slot.closedAtMs = this.#newestArrivalMs;
+  }
+
   #open(head: EpochObservations, startPts: number): void {
     const previous = this.#slots.at(-1);
     const continues = previous?.epoch === head.epoch;
-    if (continues) previous.endPts = startPts;
+    if (continues) this.#close(previous, startPts);
     const discontinuity = !continues && (previous !== undefined || this.#options.discontinuitiesBefore !== undefined);
     if (discontinuity) this.#discontinuities += 1;
     this.#slots.push({
@@ -263,6 +275,7 @@ export class Timeline {
       epoch: head.epoch,
       startPts,
       endPts: undefined,
+      closedAtMs: undefined,
       discontinuity,
       discontinuitySequence: this.#discontinuities,
       ...this.#programDateTime(head, startPts, previous, continues),

@@ -262,9 +262,14 @@ export class TrackPackager {
     this.#add(open.close(next?.epoch !== open.slot.epoch));
   }
 
+  /** Both in segments and in time: after a burst every encoder is behind for a while. */
   #isTooFarBehind(): boolean {
-    const newest = this.#timeline.newest?.msn ?? -Infinity;
-    return newest - (this.#nextMsn ?? Infinity) > this.#options.maxLagSegments;
+    if (this.#nextMsn === undefined) return false;
+    const { newest, newestArrivalMs } = this.#timeline;
+    const { maxLagSegments, segmentTargetMs } = this.#options;
+    if ((newest?.msn ?? 0) - this.#nextMsn <= maxLagSegments) return false;
+    const closedAtMs = this.#timeline.slot(this.#nextMsn)?.closedAtMs ?? -Infinity;
+    return newestArrivalMs - closedAtMs > maxLagSegments * segmentTargetMs;
   }
 
   #giveUpSlot(): void {

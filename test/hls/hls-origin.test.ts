@@ -112,8 +112,10 @@ describe('HlsOrigin', () => {
   it('lists untouched video with its history if its keyframes were the boundaries from the start', () => {
     const stage = newStage();
     stage.play(ladder({ to: 3.9 }));
-    expect(stage.playlist('original')).toBeUndefined();
+    expect(stage.variants()).toEqual(['720p/video.m3u8', '240p/video.m3u8']);
+    expect(stage.playlist('original')).toContain('-0.m4s');
     stage.play(ladder({ from: 4, to: 4.5 }));
+    expect(stage.variants()).toContain('original/video.m3u8');
     expect(stage.playlist('original')).toContain('#EXT-X-MEDIA-SEQUENCE:0');
   });
 

@@ -163,6 +163,16 @@ describe('TrackPackager', () => {
     expect(rows(video)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((msn) => `${msn} 2.000`));
   });
 
+  it('keeps a rung whole that works a burst off', () => {
+    const { video, feed } = bench();
+    feed(videoFrames({ init: source, to: 6.5 }), videoFrames({ init: rung, to: 6.5, lateMs: 100 }));
+    const burst = videoFrames({ init: source, from: 6.5, to: 16.5, keyframes: [8, 10, 12, 14, 16] });
+    feed(burst.map((fragment) => ({ ...fragment, ingestedAtMs: burst[0]!.ingestedAtMs })));
+    const behind = videoFrames({ init: rung, from: 6.5, to: 16.5, keyframes: [8, 10, 12, 14, 16] });
+    feed(behind.map((fragment, index) => ({ ...fragment, ingestedAtMs: burst[0]!.ingestedAtMs + index * 10 })));
+    expect(rows(video)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((msn) => `${msn} 2.000`));
+  });
+
   it('takes a restarted encoder’s replay of the open segment, and drops its replay of closed ones', () => {
     const again = { ...rung, bytes: Buffer.from('rung init') };
     const { video, feed } = bench({}, [rung, again]);
