@@ -24,7 +24,7 @@ export interface HlsOptions {
 }
 
 /** Defaults of `HlsOptions`. */
-export const HLS_DEFAULTS: HlsOptions = Object.freeze({
+const HLS_DEFAULTS: HlsOptions = Object.freeze({
   segmentTargetMs: 2_000,
   partTargetMs: 500,
   windowSegments: 8,

@@ -1,7 +1,7 @@
 import { durationMs, type Fragment } from '../media/fragment.ts';
 
 /** Bounds of what may wait. */
-export interface PendingLimits {
+interface PendingLimits {
   readonly maxBytes: number;
   readonly maxMs: number;
 }

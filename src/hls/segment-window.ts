@@ -4,7 +4,7 @@ import type { Segment } from './segment.ts';
 const MIN_LISTED = 3;
 
 /** Limits of a window. */
-export interface WindowLimits {
+interface WindowLimits {
   /** Segments that the playlist lists; as many more stay fetchable. */
   readonly listed: number;
   readonly maxBytes: number;

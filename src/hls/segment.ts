@@ -13,7 +13,7 @@ export interface Segment {
 }
 
 /** The bytes of a segment. */
-export interface SegmentMedia {
+interface SegmentMedia {
   readonly bytes: Buffer;
   /** Views into `bytes`. */
   readonly parts: readonly Part[];

@@ -5,7 +5,7 @@ import type { Slot } from './slot.ts';
 import { SourceProgress } from './source-progress.ts';
 
 /** Settings of a timeline. */
-export interface TimelineOptions {
+interface TimelineOptions {
   readonly segmentTargetMs: number;
   /** Slots that stay known, so that late renditions find their place. */
   readonly keepSlots: number;

@@ -5,7 +5,7 @@ import { AppError } from '../util/errors.ts';
 import { sendMedia, sendPlaylist } from './hls-replies.ts';
 
 /** What the playback routes need. */
-export interface HlsRoutesOptions {
+interface HlsRoutesOptions {
   readonly origin: Pick<HlsOrigin, 'multivariant' | 'mediaPlaylist' | 'media' | 'viewers' | 'options'>;
 }
 
@@ -19,8 +19,8 @@ interface FileParams extends BroadcastParams {
   readonly file: string;
 }
 
-/** Any page may play; nothing here depends on cookies. For what is refused under `/hls/` before these routes see it, too. */
-export const CORS_HEADERS = Object.freeze({
+/** Any page may play; nothing here depends on cookies. */
+const CORS_HEADERS = Object.freeze({
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'Content-Length, Content-Range, Content-Encoding, ETag, Date, Age',
 });

@@ -244,6 +244,21 @@ describe('TrackPackager', () => {
     expect(sequences).toContain('3: 1+0');
   });
 
+  it('leaves pictures that lead an open GOP in the segment of the keyframe that they need', () => {
+    const { video, feed } = bench();
+    const open = (init: TrackInit, lateMs: number): Fragment[] =>
+      videoFrames({ init, to: 8.5, lateMs }).map((fragment, index) => {
+        // Two pictures that follow the keyframe in decode order are shown before it.
+        const inGop = index % 60;
+        const shiftedBy = index === 0 ? 0 : inGop === 0 ? 2 : inGop <= 2 ? -1 : 0;
+        const firstPts = fragment.firstPts + shiftedBy * 3_000;
+        return { ...fragment, firstPts, endPts: firstPts + fragment.duration };
+      });
+    feed(open(source, 0), open(rung, 100));
+    expect(video.listed.map(({ media }) => media?.frames)).toEqual([60, 60, 60, 60]);
+    expect(rows(video).slice(1)).toEqual(['1 2.000', '2 2.000', '3 2.000']);
+  });
+
   it('flushes the last segments at the end, however short', () => {
     const { video, audio, feed, end } = bench();
     feed(

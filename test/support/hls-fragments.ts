@@ -32,7 +32,7 @@ export function audioInit(overrides: Partial<TrackInit> = {}): TrackInit {
 }
 
 /** What a row of synthetic frames is like; times in seconds. */
-export interface Frames {
+interface Frames {
   readonly init: TrackInit;
   readonly from?: number;
   readonly to: number;
