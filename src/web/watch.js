@@ -16,8 +16,6 @@ document.title = `${title} – live`;
 
 /** The running player, or undefined while the page waits. */
 let player;
-/** True from the end of a play until the broadcast is there anew. */
-let hasEnded = false;
 
 show('waiting', `${title} has not started yet. It plays here as soon as it does.`);
 await wait();
@@ -32,7 +30,7 @@ async function wait() {
   for (;;) {
     const found = await probeBroadcast(playlist);
     if (found === 'live') return play();
-    if (found === 'ended' || hasEnded) show('waiting', `${title} has ended. If it comes back, it plays here.`);
+    if (found === 'ended') show('waiting', `${title} has ended. If it comes back, it plays here.`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -48,7 +46,6 @@ function play() {
 /** Ends the player and goes back to waiting. */
 function leave(text) {
   if (player === undefined) return;
-  hasEnded = true;
   player.end();
   player = undefined;
   qualityLabel.hidden = true;
@@ -66,7 +63,8 @@ function playWithHls() {
   const hls = new Hls({
     workerPath: '/assets/hls.worker.js',
     lowLatencyMode: true,
-    liveSyncDurationCount: 2,
+    liveSyncDuration: 5,
+    liveMaxLatencyDuration: 15,
     maxLiveSyncPlaybackRate: 1.05,
     backBufferLength: 30,
   });
