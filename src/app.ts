@@ -112,7 +112,9 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     playback: (app) => hlsRoutes(app, { origin }),
   });
   closer.add(() => http.close());
-  http.server.on('upgrade', (request, socket, head) => websocket.handleUpgrade(request, socket, head));
+  http.server.on('upgrade', (request, socket, head) => {
+    if (!websocket.handleUpgrade(request, socket, head)) socket.destroy();
+  });
   const { port: httpPort } = await listenHttp(http, { host: config.host, port: config.httpPort });
 
   const listen = async (port: number, tls?: { key: Buffer; cert: Buffer }): Promise<number> => {
