@@ -219,6 +219,8 @@ export class BroadcastPackager {
   #onClosed(track: FragmentSource): void {
     if (this.#ended) return;
     if (this.#sources.delete(track)) {
+      if (this.#sources.size > 0 && track.key.track === 'video') this.#hasSourceVideo = false;
+      if (this.#sources.size > 0 && track.key.track === 'audio') this.#hasSourceAudio = false;
       // Outputs that have nothing handed out yet may still open.
       if (this.#sources.size === 0) void this.#endAfterDrain();
       return;
@@ -241,7 +243,9 @@ export class BroadcastPackager {
     const rendition = this.#renditions.get(key.rendition);
     const packager = rendition?.track(key.track);
     if (rendition === undefined || packager === undefined) return;
-    if (this.#isLastVariant(rendition)) {
+    // What ends with its own source track leaves the rest of the broadcast to go on without it.
+    const sourceIsOpen = [...this.#sources].some((source) => source.key.track === key.track);
+    if (sourceIsOpen && this.#isLastVariant(rendition)) {
       this.#lastRungRemoved = true;
       packager.finish();
       return;

@@ -160,6 +160,21 @@ describe('HlsOrigin', () => {
     expect(stage.playlist('audio', 'audio')).not.toContain('#EXT-X-ENDLIST');
   });
 
+  it('goes on with audio when the publisher’s video ends alone', () => {
+    const stage = newStage();
+    stage.play(ladder({ to: 8.5 }));
+    stage.close('source', 'video');
+    for (const rendition of ['original', '720p', '240p']) stage.close(rendition, 'video');
+    expect(stage.variants()).toEqual(['audio/audio.m3u8']);
+    stage.play({
+      source: audioFrames({ init: aac, to: 9, epoch: 1, lateMs: 9_000 }),
+      audio: audioFrames({ init: aacOut, to: 9, epoch: 1, lateMs: 9_010 }),
+    });
+    const text = stage.playlist('audio', 'audio') ?? '';
+    expect(text).not.toContain('ENDLIST');
+    expect(text.split('#EXT-X-DISCONTINUITY\n')[1]?.match(/m4s/g)).toHaveLength(4);
+  });
+
   it('ends all playlists together when the publisher leaves, keeps them for a minute and forgets them', async () => {
     const stage = newStage();
     stage.play(ladder({ to: 8.5 }));
