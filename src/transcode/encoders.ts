@@ -46,7 +46,7 @@ export class EncoderBroker {
     return new EncoderBroker(binary, reports);
   }
 
-  /** @param reports what `probeEncoders()` found. */
+  /** @param reports what is known of each encoder. */
   constructor(binary: FfmpegBinary, reports: readonly EncoderReport[]) {
     this.binary = binary;
     this.#reports = new Map(reports.map((report) => [report.name, report]));
@@ -76,7 +76,7 @@ export class EncoderBroker {
 }
 
 /** Lets every encoder that ffmpeg was built with encode a few frames, each in a process of its own. Never rejects. */
-export async function probeEncoders(binary: FfmpegBinary, logger: Logger): Promise<EncoderReport[]> {
+async function probeEncoders(binary: FfmpegBinary, logger: Logger): Promise<EncoderReport[]> {
   const listed = await listedEncoders(binary);
   const names = [...HARDWARE_ENCODERS, SOFTWARE_ENCODER];
   const reports = await Promise.all(

@@ -101,7 +101,7 @@ export class TranscodeJob implements Closable {
     let fragment = await feed.next(this.#removed.signal);
     while (fragment !== undefined) {
       const end = await this.#runOnce(fragment, feed);
-      if (end.type === 'next-epoch') {
+      if (end.type === 'succeeded') {
         fragment = end.first;
         continue;
       }

@@ -31,8 +31,8 @@ export interface RunOptions {
 export type RunEnd =
   | { readonly type: 'source-ended' }
   | { readonly type: 'removed' }
-  /** The source goes on with another init or epoch, whose first fragment this is. */
-  | { readonly type: 'next-epoch'; readonly first: Fragment }
+  /** Another run is to go on with this fragment: its init or epoch is another, or this run's lifetime is over. */
+  | { readonly type: 'succeeded'; readonly first: Fragment }
   | { readonly type: 'opted-out'; readonly reason: string; readonly servedElsewhere: boolean }
   | { readonly type: 'conflict'; readonly reason: string }
   | { readonly type: 'failed'; readonly reason: string };
@@ -47,6 +47,7 @@ export class TranscodeRun {
   #failure: RunEnd | undefined;
   #hasOutput = false;
   #draining = false;
+  #pushed = 0;
   #freed: Promise<void> | undefined;
 
   constructor(options: RunOptions) {
@@ -57,6 +58,10 @@ export class TranscodeRun {
   /** True once the transcoder has put something out. */
   get hasOutput(): boolean {
     return this.#hasOutput;
+  }
+
+  get #isOutlived(): boolean {
+    return this.#pushed >= (this.#transcoder?.lifetimeFragments ?? Infinity);
   }
 
   get #isOver(): boolean {
@@ -131,8 +136,8 @@ export class TranscodeRun {
       const next = await feed.next(over);
       if (this.#isOver) break;
       if (next === undefined) return this.#drain({ type: 'source-ended' });
-      if (next.epoch !== first.epoch || !sameInit(next.init, first.init)) {
-        return this.#drain({ type: 'next-epoch', first: next });
+      if (next.epoch !== first.epoch || !sameInit(next.init, first.init) || (next.keyframe && this.#isOutlived)) {
+        return this.#drain({ type: 'succeeded', first: next });
       }
       fragment = next;
     }
@@ -141,6 +146,7 @@ export class TranscodeRun {
 
   #push(fragment: Fragment): Promise<unknown> | undefined {
     this.#options.stats.fragmentsSeen += 1;
+    this.#pushed += 1;
     return this.#guarded('fragment', (transcoder) => transcoder.push(fragment));
   }
 

@@ -17,7 +17,7 @@ import { toRow, type TranscodeRow } from './transcode-row.ts';
 import type { TranscoderFactory } from './transcoder.ts';
 
 /** Waits between the tries of a failing transcoder. */
-export const TRANSCODE_BACKOFF: BackoffOptions = Object.freeze({ firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 });
+const TRANSCODE_BACKOFF: BackoffOptions = Object.freeze({ firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 });
 /** Keys whose counters are kept. */
 export const MAX_STATS_KEYS = 1_000;
 

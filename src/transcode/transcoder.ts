@@ -18,6 +18,8 @@ export interface TranscoderContext {
 
 /** One run of one encoder. Whatever its methods throw is caught by the job, counted and labelled by phase. */
 export interface Transcoder {
+  /** Fragments after which a fresh run takes over at the next keyframe; without it the run goes on as long as it can. */
+  readonly lifetimeFragments?: number;
   /** Sets up; a throw skips the drain. */
   start(): void | Promise<void>;
   /** Takes the next fragment, waiting while the encoder's input is full; a throw loses this fragment only. */

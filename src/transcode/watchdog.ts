@@ -9,7 +9,7 @@ export interface WatchdogLimits {
 }
 
 /** Limits of a live encoder. */
-export const WATCHDOG_LIMITS: WatchdogLimits = Object.freeze({ minSilenceMs: 2_000, startupMs: 5_000 });
+const WATCHDOG_LIMITS: WatchdogLimits = Object.freeze({ minSilenceMs: 2_000, startupMs: 5_000 });
 
 /**
  * Notices a hung encoder: input advances, output does not. Media time and wall time must both have passed, since a burst

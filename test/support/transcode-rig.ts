@@ -63,6 +63,7 @@ export class ScriptedFactory implements TranscoderFactory {
       return own?.();
     };
     return {
+      ...(script.lifetimeFragments !== undefined && { lifetimeFragments: script.lifetimeFragments }),
       start: () => call('start', script.start),
       push: (fragment) => {
         run.seen.push(fragment);

@@ -61,11 +61,6 @@ function startsBeforeZero(fragment: Buffer): boolean {
   return (fragment[fragment.indexOf('tfdt') + 8] ?? 0) >= 0x80;
 }
 
-/** The media as an fMP4 file, e.g. for ffprobe. */
-export function toFile(fragments: readonly Fragment[]): Buffer {
-  return Buffer.concat([fragments[0]!.init.bytes, ...fragments.map(({ bytes }) => bytes)]);
-}
-
 /** Presentation times, in ticks. */
 export function ptsOf(fragments: readonly Fragment[]): number[] {
   return fragments.map(({ firstPts }) => firstPts);

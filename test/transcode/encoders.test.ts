@@ -21,6 +21,10 @@ describe('EncoderBroker', () => {
     expect(encoders.map(({ name }) => name)).toEqual([...HARDWARE_ENCODERS, 'libx264']);
     expect(encoders.at(-1)).toMatchObject({ listed: true, works: true });
     for (const { works, reason } of encoders) expect(works || reason.length > 5).toBe(true);
+    for (const { name } of encoders.filter(({ works }) => !works)) {
+      expect(broker.choose({ name: 'r', encoder: name })).toMatchObject({ encoder: { name: 'libx264' } });
+      expect(broker.choose({ name: 'r', encoder: name, softwareFallback: false })).toHaveProperty('optOut');
+    }
     const usable = encoders.filter(({ works }) => works).map(({ name }) => name);
     const choice = broker.choose({ name: '720p' });
     expect('encoder' in choice && choice.encoder.name).toBe(usable[0]);

@@ -116,6 +116,20 @@ describe('TranscodeJob', () => {
     expect(factory.runs.map(({ context }) => context.init)).toEqual([INIT, other]);
   });
 
+  it('lets a fresh run take over at a keyframe once a run has outlived its time', async () => {
+    const factory = new ScriptedFactory('scripted', () => ({ lifetimeFragments: 7 }));
+    const rig = new TranscodeRig(new EditableLadder('720p'), factory);
+    const output = rig.output('720p');
+    const source = rig.source();
+    for (let i = 0; i < 25; i++) source.emit(frame(i));
+    await settled();
+    expect(factory.runs.map(({ seen }) => times(seen)[0])).toEqual([0, 10, 20]);
+    expect(factory.runs[0]!.calls).toEqual(['start', 'stop']);
+    expect(times(output.fragments)).toEqual([...Array(25).keys()]);
+    expect(output).toMatchObject({ opened: 1, closed: 0 });
+    expect(rig.row('720p')).toMatchObject({ restarts: 0, fragmentsSeen: 25 });
+  });
+
   it('frees a run that does not drain in time and goes on', async () => {
     const factory = new ScriptedFactory('scripted', ({ index }) => ({
       stop: () => (index === 0 ? new Promise<void>(() => undefined) : undefined),

@@ -53,6 +53,7 @@ export class FfmpegChild {
       .inputOptions([...commandLine.input])
       .outputOptions([...commandLine.output])
       .output(stdout);
+    containSpawnErrors(this.#command);
     const exited = this.#exit(onWarning);
     this.done = exited.then(async (exit) => {
       if (this.#process !== undefined) await outputEnded;
@@ -103,9 +104,12 @@ export class FfmpegChild {
     return new Promise((resolve) => {
       this.#command
         .on('start', () => {
-          this.#process = (this.#command as FfmpegCommand & { ffmpegProc?: ChildProcess }).ffmpegProc;
+          const { ffmpegProc } = this.#command as FluentInternals;
+          // A process that could not be spawned has no pid; `error` follows.
+          if (ffmpegProc?.pid === undefined) return;
+          this.#process = ffmpegProc;
           // fluent-ffmpeg ignores a kill that comes before the process is there.
-          if (this.#killed) this.#process?.kill('SIGKILL');
+          if (this.#killed) ffmpegProc.kill('SIGKILL');
           this.#started.resolve();
         })
         .on('stderr', (line: string) => {
@@ -122,6 +126,33 @@ export class FfmpegChild {
         });
     });
   }
+}
+
+/** What fluent-ffmpeg does not declare. */
+interface FluentInternals extends FfmpegCommand {
+  ffmpegProc?: ChildProcess;
+  _spawnFfmpeg: (...args: unknown[]) => void;
+}
+
+type SpawnEnd = (error: unknown, stdout?: { get(): string }, stderr?: { get(): string }) => void;
+
+/**
+ * When a process cannot be spawned (no such file, no more file descriptors), fluent-ffmpeg reads output that it never got,
+ * which would end this process with a TypeError; given an empty output it emits `error` as it should.
+ */
+function containSpawnErrors(command: FfmpegCommand): void {
+  const internals = command as FluentInternals;
+  const spawn = internals._spawnFfmpeg.bind(internals);
+  const nothing = { get: () => '' };
+  internals._spawnFfmpeg = (...args) => {
+    const end = args.pop() as SpawnEnd;
+    const safeEnd: SpawnEnd = (error, stdout = nothing, stderr = nothing) => end(error, stdout, stderr);
+    try {
+      spawn(...args, safeEnd);
+    } catch (thrown) {
+      safeEnd(thrown);
+    }
+  };
 }
 
 /**

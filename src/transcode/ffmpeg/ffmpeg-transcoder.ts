@@ -9,6 +9,9 @@ import type { Transcoder, TranscoderContext, TranscoderFacts } from '../transcod
 import type { FfmpegCommandLine } from './ffmpeg-args.ts';
 import { FfmpegChild } from './ffmpeg-child.ts';
 
+/** ffmpeg's demuxer never forgets a fragment: about 180 bytes each. */
+const LIFETIME_FRAGMENTS = 500_000;
+
 /** What one run of a child is made of. */
 export interface FfmpegRun {
   readonly context: TranscoderContext;
@@ -24,6 +27,7 @@ export interface FfmpegRun {
 
 /** One ffmpeg child: source fragments in on stdin, the rung's fragments out on stdout. */
 export class FfmpegTranscoder implements Transcoder {
+  readonly lifetimeFragments = LIFETIME_FRAGMENTS;
   readonly #run: FfmpegRun;
   readonly #boxes = new BoxStream();
   readonly #child: FfmpegChild;

@@ -9,6 +9,8 @@ export interface Size {
 
 /** Frame rate of sources that do not tell theirs. */
 const ASSUMED_FRAME_RATE = 30;
+/** Declared frame rates outside of these are not believed. */
+const PLAUSIBLE_FRAME_RATES = Object.freeze({ min: 5, max: 300 });
 /** Distance of the keyframes that every rung has between those of the source, in seconds. */
 const KEYFRAME_INTERVAL_S = 2;
 /** A source this little above a rung's frame rate cap is left alone: declared rates are not exact. */
@@ -68,7 +70,8 @@ export interface FramePlan {
  * of the source's frames that every rung's divisor divides.
  */
 export function planFrames(spec: RenditionSpec, init: TrackInit): FramePlan {
-  const sourceRate = init.frameRate ?? ASSUMED_FRAME_RATE;
+  const declaredRate = plausible(init.frameRate);
+  const sourceRate = declaredRate ?? ASSUMED_FRAME_RATE;
   const sourceGopFrames = Math.max(1, Math.round(KEYFRAME_INTERVAL_S * sourceRate));
   const ratio = sourceRate / (spec.maxFrameRate ?? Infinity);
   let divisor = Math.max(1, Math.ceil(ratio - FRAME_RATE_TOLERANCE));
@@ -78,8 +81,13 @@ export function planFrames(spec: RenditionSpec, init: TrackInit): FramePlan {
     divisor,
     gopFrames: sourceGopFrames / divisor,
     frameRate: sourceRate / divisor,
-    declared: init.frameRate !== undefined,
+    declared: declaredRate !== undefined,
   };
+}
+
+function plausible(frameRate: number | undefined): number | undefined {
+  const { min, max } = PLAUSIBLE_FRAME_RATES;
+  return frameRate !== undefined && frameRate >= min && frameRate <= max ? frameRate : undefined;
 }
 
 /** ffmpeg's filter for the plan: it counts from each source keyframe, so that those and the rung's own stay. */

@@ -117,6 +117,8 @@ describe('the frames of a rung', () => {
     expect(plan(25, 24)).toEqual([1, 50, 50]);
     expect(plan(25, 10)).toEqual([5, 10, 50]);
     expect(plan(23.5, 1)[0]).toBe(47);
+    expect(plan(90_000, 60)).toEqual([1, 60, 60]);
+    expect(plan(Number.NaN, 60)).toEqual([1, 60, 60]);
   });
 });
 
