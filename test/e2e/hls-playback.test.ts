@@ -41,8 +41,10 @@ beforeAll(async () => {
   stage.open('audio', audio.init);
   const [pictures, sound] = [live(video), live(audio)];
   stage.play({ source: pictures, 'source#audio': sound, original: pictures, audio: sound });
-  for (const rendition of ['source', 'original']) stage.close(rendition, 'video');
-  for (const rendition of ['source', 'audio']) stage.close(rendition, 'audio');
+  stage.close('source', 'video');
+  stage.close('source', 'audio');
+  stage.close('original', 'video');
+  stage.close('audio', 'audio');
   app = fastify();
   await app.register(hlsRoutes, { origin: stage.origin });
   await app.listen({ host: '127.0.0.1', port: 0 });
