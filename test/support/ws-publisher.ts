@@ -65,7 +65,7 @@ export class WsPublisher {
 }
 
 /** A WebSocket ingest behind a real HTTP server. */
-export interface WsTestServer extends AsyncDisposable {
+interface WsTestServer extends AsyncDisposable {
   readonly ingest: WsIngest;
   readonly gate: RecordingGate;
   readonly clock: ManualClock;

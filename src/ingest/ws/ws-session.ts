@@ -14,7 +14,7 @@ import { closeCodeOf, toAppError, type WsMessage } from './ws-messages.ts';
 const MAX_UNREAD_BYTES = 64 * 1024;
 
 /** What a session is made of. */
-export interface WsSessionOptions {
+interface WsSessionOptions {
   readonly socket: WebSocket;
   /** Where to publish, or why the URL does not tell. */
   readonly target: () => PublishTarget;

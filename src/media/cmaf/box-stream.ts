@@ -1,7 +1,7 @@
 import { AppError } from '../../util/errors.ts';
 
 /** Sizes, in bytes, that a stream may not exceed. */
-export interface BoxStreamLimits {
+interface BoxStreamLimits {
   /** `ftyp` + `moov`. */
   readonly maxInitBytes: number;
   readonly maxMoofBytes: number;

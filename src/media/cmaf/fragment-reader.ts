@@ -10,7 +10,7 @@ const TRACK_ID = 1;
 const NO_DEFAULTS = new Map([[TRACK_ID, { duration: 0, size: 0, flags: 0x010000 }]]);
 
 /** What a fragment gets that its bytes do not tell. */
-export interface FragmentContext {
+interface FragmentContext {
   readonly epoch: number;
   /** Wall clock, ms since the Unix epoch. */
   readonly ingestedAtMs: number;

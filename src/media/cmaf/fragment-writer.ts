@@ -11,7 +11,7 @@ export interface CodedFrame {
 }
 
 /** What a fragment is made of: at least one frame, in decode order, contiguous (the last one's duration ends the fragment). */
-export interface FragmentParts {
+interface FragmentParts {
   readonly init: TrackInit;
   readonly epoch: number;
   readonly frames: readonly CodedFrame[];

@@ -43,7 +43,7 @@ export interface GuardedTrack {
 }
 
 /** An init that has passed the guard. */
-export interface GuardedInit {
+interface GuardedInit {
   readonly tracks: readonly GuardedTrack[];
   /** An init with these tracks and nothing but what was checked: safe for parsers that trust counts. */
   readonly bytes: Buffer;

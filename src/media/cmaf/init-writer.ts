@@ -14,7 +14,7 @@ import { aacSampleEntry, opusSampleEntry, type VideoFourCc, videoSampleEntry } f
 const MAX_CONFIG_BYTES = 16 * 1024;
 
 /** What a video track's decoder needs. */
-export interface VideoSetup {
+interface VideoSetup {
   readonly fourcc: VideoFourCc;
   /** Body of the codec's configuration box: `avcC`, `hvcC`, `av1C`, or `vpcC` with or without version and flags. */
   readonly config: Buffer;
@@ -27,7 +27,7 @@ export interface VideoSetup {
 }
 
 /** What an audio track's decoder needs: an AudioSpecificConfig, or an OpusHead or the body of a `dOps` box. */
-export interface AudioSetup {
+interface AudioSetup {
   readonly codec: 'aac' | 'opus';
   readonly config: Buffer;
 }

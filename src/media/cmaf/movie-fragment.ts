@@ -33,7 +33,7 @@ const MDAT = 0x6d646174;
 const FIXED_BYTES = 8 + 16 + 8 + 16 + 20 + 20;
 
 /** What a written fragment holds. */
-export interface MovieFragmentLayout {
+interface MovieFragmentLayout {
   readonly sequenceNumber: number;
   /** Decode time of the first sample, in ticks; up to 2^53 - 1. */
   readonly baseDecodeTime: number;
@@ -44,7 +44,7 @@ export interface MovieFragmentLayout {
 }
 
 /** A fragment whose boxes are written and whose payload is still to be filled in. */
-export interface MovieFragment {
+interface MovieFragment {
   /** The whole `moof` + `mdat`. */
   readonly bytes: Buffer;
   /** View of the `mdat`'s content inside `bytes`. Its memory is not cleared: the caller writes all of it. */

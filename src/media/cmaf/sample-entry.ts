@@ -4,7 +4,7 @@ import { box, fullBox, u16, u32, u8 } from './box-writer.ts';
 export type VideoFourCc = 'avc1' | 'hvc1' | 'av01' | 'vp09';
 
 /** Type of the box that holds each codec's configuration. */
-export const CONFIG_BOX = Object.freeze({ avc1: 'avcC', hvc1: 'hvcC', av01: 'av1C', vp09: 'vpcC' } as const);
+const CONFIG_BOX = Object.freeze({ avc1: 'avcC', hvc1: 'hvcC', av01: 'av1C', vp09: 'vpcC' } as const);
 
 const ESDS_OBJECT_TYPE_AAC = 0x40;
 const ESDS_STREAM_TYPE_AUDIO = 0x15;

@@ -21,7 +21,7 @@ export interface ReadSample {
 }
 
 /** All samples that one fragment holds of one track, in decode order. */
-export interface TrackSamples {
+interface TrackSamples {
   readonly trackId: number;
   readonly samples: readonly ReadSample[];
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../../util/errors.ts';
 
 /** Largest width and height, in pixels, of any codec that is accepted. */
-export const MAX_DIMENSION = 16_384;
+const MAX_DIMENSION = 16_384;
 const MAX_FRAME_RATE = 480;
 
 /** What a decoder configuration tells about the picture. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { box } from '../../../src/media/cmaf/box-writer.ts';
 import { AppError } from '../../../src/util/errors.ts';
 import { encodeFmp4, H264, seededRandom, splitFmp4, TEST_PICTURE, TEST_TONE } from '../../support/fmp4.ts';
 import { startWsServer, WsPublisher } from '../../support/ws-publisher.ts';
@@ -45,6 +46,25 @@ describe('a WebSocket publisher', () => {
     const publication = await server.gate.publication();
     await publication.until(({ ended }) => ended);
     expect(publication.video).toHaveLength(50);
+  });
+
+  it('is not read while too much of what it sent waits', async () => {
+    await using server = await startWsServer({ maxWaitingBytes: 1024 * 1024 });
+    let admit = (): void => undefined;
+    server.gate.hold = new Promise((resolve) => (admit = resolve));
+    const publisher = new WsPublisher(server.url());
+    await once(publisher.socket, 'open');
+    const padding = box('free', Buffer.alloc(1_000_000));
+    for (let count = 0; count < 60; count += 1) publisher.socket.send(padding);
+    publisher.socket.send(recorded);
+    await server.gate.requested();
+    server.gate.hold = undefined;
+    const other = await WsPublisher.ready(server.url('live/other'));
+    await other.send(recorded);
+    await (await server.gate.publication()).until(({ video }) => video.length === 50);
+    expect(publisher.socket.bufferedAmount).toBeGreaterThan(20_000_000);
+    admit();
+    await (await server.gate.publication(1)).until(({ video }) => video.length === 50);
   });
 
   it('may be ffmpeg piped through a small client, with one fragment a frame', async () => {

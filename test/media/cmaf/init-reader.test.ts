@@ -19,15 +19,15 @@ async function initOf(args: readonly string[], movflags?: string): Promise<Buffe
 /** Exchanges the first box of a type for another one, and corrects the sizes of all boxes around it. */
 function replaceBox(content: Buffer, type: string, replacement: Buffer): Buffer {
   const containers = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'mvex', 'edts']);
-  let done = false;
+  let replaced = 0;
   const walk = (bytes: Buffer): Buffer => {
     const out: Buffer[] = [];
     for (let at = 0; at < bytes.length;) {
       const size = bytes.readUInt32BE(at);
       const name = bytes.toString('latin1', at + 4, at + 8);
       const whole = bytes.subarray(at, at + size);
-      if (!done && name === type) {
-        done = true;
+      if (replaced === 0 && name === type) {
+        replaced += 1;
         out.push(replacement);
       } else out.push(containers.has(name) ? box(name, walk(whole.subarray(8))) : whole);
       at += size;
@@ -35,7 +35,7 @@ function replaceBox(content: Buffer, type: string, replacement: Buffer): Buffer 
     return Buffer.concat(out);
   };
   const result = walk(content);
-  if (!done) throw new Error(`there is no "${type}" box`);
+  if (replaced === 0) throw new Error(`there is no "${type}" box`);
   return result;
 }
 
