@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Fragment } from '../../src/media/fragment.ts';
 import { isRunning, LiveTranscoding, play } from '../support/transcode-live.ts';
+import { softwareFactory } from '../support/transcode-run.ts';
 import { keyframesOf, ptsOf, videoSource } from '../support/transcode-source.ts';
 
 const RUNGS = [
@@ -120,6 +121,30 @@ describe('rungs with real encoders', () => {
     ]);
     expect(live.row('180p')?.restarts).toBe(0);
     expect(live.opened).toBe(1);
+  });
+
+  it('lose no frame when a fresh encoder takes over from one that has lived long enough', async () => {
+    const factory = await softwareFactory();
+    live = LiveTranscoding.with(
+      {
+        name: 'ffmpeg',
+        build: (context) => {
+          const built = factory.build(context);
+          return 'optOut' in built ? built : Object.assign(built, { lifetimeFragments: 50 });
+        },
+      },
+      RUNGS[1],
+    );
+    const { fragments } = await videoSource({ size: '320x240', seconds: 6 });
+    const source = live.source(fragments[0]!);
+    await play(fragments, (fragment) => source.emit(fragment), 2);
+    source.close();
+    await vi.waitFor(() => expect(live.row('120p')?.state).toBe('ended'), PATIENT);
+    const output = live.fragments('120p');
+    expect(ptsOf(output)).toEqual(ptsOf(fragments));
+    expect(keyframesOf(output)).toEqual(keyframesOf(fragments));
+    expect(new Set(output.map(({ init }) => init)).size).toBe(1);
+    expect(live.row('120p')?.restarts).toBe(0);
   });
 
   it('leave no process behind when the server is killed', async () => {

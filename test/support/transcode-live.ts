@@ -3,6 +3,7 @@ import { BroadcasterRegistry } from '../../src/broadcast/registry.ts';
 import type { FragmentSink } from '../../src/broadcast/fragment-broadcaster.ts';
 import type { Fragment } from '../../src/media/fragment.ts';
 import { TranscodeRunner } from '../../src/transcode/runner.ts';
+import type { TranscoderFactory } from '../../src/transcode/transcoder.ts';
 import type { TranscodeRow } from '../../src/transcode/transcode-row.ts';
 import type { RenditionSpec } from '../../src/ladder/rendition.ts';
 import { systemClock } from '../../src/util/clock.ts';
@@ -37,7 +38,11 @@ export class LiveTranscoding {
   }
 
   static async open(...specs: RenditionSpec[]): Promise<LiveTranscoding> {
-    const [factory, ladders] = [await softwareFactory(), new EditableLadder(...specs)];
+    return LiveTranscoding.with(await softwareFactory(), ...specs);
+  }
+
+  static with(factory: TranscoderFactory, ...specs: RenditionSpec[]): LiveTranscoding {
+    const ladders = new EditableLadder(...specs);
     const shared = { ladders, factories: [factory], clock: systemClock, logger: silentLogger };
     return new LiveTranscoding(ladders, (registry) => new TranscodeRunner({ registry, ...shared }));
   }
