@@ -95,7 +95,7 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
 
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
   const publishers = own(new Publishers({ registry, keys, clock, logger, options: config.publish }));
-  const websocket = own(new WsIngest({ gate: publishers, clock, logger }));
+  const websocket = new WsIngest({ gate: publishers, clock, logger });
 
   let unreadyReason: string | undefined = 'starting';
   const metrics = new Metrics({
@@ -112,8 +112,12 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     playback: (app) => hlsRoutes(app, { origin }),
   });
   closer.add(() => http.close());
+  // HTTP waits for upgraded sockets, so those have to end first.
+  own(websocket);
   http.server.on('upgrade', (request, socket, head) => {
-    if (!websocket.handleUpgrade(request, socket, head)) socket.destroy();
+    if (websocket.handleUpgrade(request, socket, head)) return;
+    socket.on('error', () => undefined);
+    socket.destroy();
   });
   const { port: httpPort } = await listenHttp(http, { host: config.host, port: config.httpPort });
 

@@ -21,7 +21,7 @@ export class BroadcasterRegistry implements TrackDirectory {
   readonly #opened = new Subject<FragmentSource>();
   readonly #closed = new Subject<FragmentSource>();
 
-  readonly opened$: Observable<FragmentSource> = new Observable((subscriber) => {
+  readonly opened$ = new Observable<FragmentSource>((subscriber) => {
     for (const track of [...this.#tracks.values()]) subscriber.next(track);
     return this.#opened.subscribe(subscriber);
   });

@@ -3,7 +3,7 @@ import type { RenditionPackager } from './rendition-packager.ts';
 
 /**
  * What the multivariant playlist of these renditions says. Audio of the rendition `sharedAudio` goes with all video that
- * has none of its own; it is a variant itself only if there is no video to go with.
+ * has none of its own; it is a variant itself too, the last one, for those who only listen.
  */
 export function listLadder(renditions: readonly RenditionPackager[], sharedAudio: string): MultivariantSnapshot {
   const playable = renditions.filter(({ state }) => state === 'playable');
@@ -12,8 +12,7 @@ export function listLadder(renditions: readonly RenditionPackager[], sharedAudio
   const audioOnly = playable.filter((rendition) => !rendition.hasVideo && rendition !== shared);
   const audioOf = (rendition: RenditionPackager): RenditionPackager | undefined =>
     rendition.audioGroup() === undefined ? shared : rendition;
-  const listed = [...withVideo, ...audioOnly];
-  if (withVideo.length === 0 && shared !== undefined) listed.push(shared);
+  const listed = [...withVideo, ...audioOnly, ...(shared === undefined ? [] : [shared])];
   return {
     audioGroups: audioGroups(withVideo.map(audioOf)),
     variants: orderVariants(listed.map((rendition) => rendition.variant(audioOf(rendition)))),

@@ -13,7 +13,10 @@ export const systemClock: Clock = {
   nowMs: () => performance.timeOrigin + performance.now(),
   wait: (ms, signal) =>
     new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve();
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
       const finish = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', finish);

@@ -46,8 +46,3 @@ export function reasonOf(thrown: unknown): string {
   const { message, name } = toError(thrown);
   return message === '' ? name : message;
 }
-
-/** Marks a branch that the types say cannot be reached. */
-export function assertNever(value: never): never {
-  throw new TypeError(`unexpected value ${JSON.stringify(value)}`);
-}

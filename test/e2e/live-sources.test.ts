@@ -168,6 +168,19 @@ describe('a live server', { concurrent: false }, () => {
   });
 });
 
+describe('a server that closes', () => {
+  it('ends its publishers, on RTMP and on WebSocket, and answers no more', async () => {
+    const server = await LiveServer.start();
+    const rtmp = new FfmpegPublisher({ url: server.rtmpUrl('rtmp'), size: '256x144' });
+    const websocket = await WsPublisher.ready(server.wsUrl('ws'));
+    await until('the RTMP publisher', () => server.app.directory.list('live/rtmp').length > 0);
+    await Promise.all([server.close(), server.close()]);
+    expect(await websocket.closed).toBe(1013);
+    expect(await rtmp.exited).not.toBe(0);
+    await expect(fetch(server.multivariantUrl('rtmp'))).rejects.toThrow();
+  });
+});
+
 /** Resolves with `playing` once the playlist has a discontinuity: somebody else's media has arrived. */
 async function hasProgress(recorder: HlsRecorder): Promise<'playing'> {
   await until('a discontinuity', () => recorder.segments.some(({ discontinuity }) => discontinuity), 20_000);

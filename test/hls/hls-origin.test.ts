@@ -69,7 +69,7 @@ describe('HlsOrigin', () => {
     expect(stage.multivariant()).toMatch(
       /^#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",.*URI="audio\/audio.m3u8"\n#EXT-X-STREAM-INF:/,
     );
-    expect(stage.variants()).toEqual(['720p/video.m3u8', 'original/video.m3u8', '240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['720p/video.m3u8', 'original/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.multivariant()).toMatch(
       /CODECS="avc1.640015,mp4a.40.2",RESOLUTION=426x240,FRAME-RATE=30.000,AUDIO="audio"/,
     );
@@ -93,7 +93,7 @@ describe('HlsOrigin', () => {
     const keyframes = [0, 8.3333, 16.6667, 18.6667, 20.6667, 22.6667];
     const grid = gridKeyframes(keyframes, 40);
     stage.play(ladder({ to: 18, keyframes, grid }));
-    expect(stage.variants()).toEqual(['720p/video.m3u8', '240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['720p/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.playlist('original')).toBeUndefined();
     const [report] = stage.origin.describe('live/demo');
     expect(report?.warnings).toEqual(['keyframes every 8.3 s: set the keyframe interval to 2 s']);
@@ -112,7 +112,7 @@ describe('HlsOrigin', () => {
   it('lists untouched video with its history if its keyframes were the boundaries from the start', () => {
     const stage = newStage();
     stage.play(ladder({ to: 3.9 }));
-    expect(stage.variants()).toEqual(['720p/video.m3u8', '240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['720p/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.playlist('original')).toContain('-0.m4s');
     stage.play(ladder({ from: 4, to: 4.5 }));
     expect(stage.variants()).toContain('original/video.m3u8');
@@ -124,7 +124,7 @@ describe('HlsOrigin', () => {
     stage.play(ladder({ to: 10.5 }));
     const segment = /video-\w+-3\.m4s/.exec(stage.playlist('720p') ?? '')?.[0] ?? '';
     stage.close('720p', 'video');
-    expect(stage.variants()).toEqual(['original/video.m3u8', '240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['original/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.playlist('720p')).toBeUndefined();
     expect(stage.origin.media('live/demo', '720p', 'video', segment).bytes.length).toBeGreaterThan(1_000);
     expect(stage.playlist('240p')).not.toContain('ENDLIST');
@@ -155,7 +155,7 @@ describe('HlsOrigin', () => {
     expect(stage.playlist('audio', 'audio')).toContain('#EXT-X-ENDLIST');
     stage.open('240p', low);
     stage.play(ladder({ from: 10, to: 14.5 }));
-    expect(stage.variants()).toEqual(['240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.playlist('720p')).toBeUndefined();
     expect(stage.playlist('audio', 'audio')).not.toContain('#EXT-X-ENDLIST');
   });
@@ -180,7 +180,7 @@ describe('HlsOrigin', () => {
     stage.play(ladder({ to: 8.5 }));
     endPublisher(stage);
     for (const [rendition, track] of RENDITIONS) expect(stage.playlist(rendition, track)).toContain('#EXT-X-ENDLIST');
-    expect(stage.variants()).toHaveLength(3);
+    expect(stage.variants()).toHaveLength(4);
     expect(stage.origin.describe()[0]?.state).toBe('ended');
     stage.clock.advance(60_001);
     await settle();
@@ -282,7 +282,7 @@ describe('HlsOrigin', () => {
     stage.play({ ...ladder({ to: 2.3 }), '720p': [] });
     expect(stage.multivariant()).toBeUndefined();
     stage.clock.advance(1_000);
-    expect(stage.variants()).toEqual(['240p/video.m3u8']);
+    expect(stage.variants()).toEqual(['240p/video.m3u8', 'audio/audio.m3u8']);
   });
 
   it('keeps the multivariant playlist the same while nothing about it changes', () => {

@@ -8,7 +8,9 @@ function chromiumPath(): string {
   if (named !== undefined) return named;
   const folders = (process.env['PATH'] ?? '').split(path.delimiter);
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const found = folders.flatMap((folder) => names.map((name) => path.join(folder, name))).find((file) => existsSync(file));
+  const found = folders
+    .flatMap((folder) => names.map((name) => path.join(folder, name)))
+    .find((file) => existsSync(file));
   if (found === undefined) throw new Error('Chromium is not on the PATH; install it or set LADDERCAST_CHROMIUM');
   return found;
 }

@@ -25,7 +25,10 @@ export class ManualClock implements Clock {
 
   wait(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve();
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
       const cancel = this.#at(ms, resolve);
       signal?.addEventListener(
         'abort',
