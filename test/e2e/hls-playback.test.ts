@@ -68,7 +68,10 @@ describe('a broadcast that real players read', () => {
 
   it('offers the untouched video with its sound', async () => {
     const multivariant = await fetchMultivariant(`${base}/index.m3u8`);
-    expect(multivariant?.variants).toHaveLength(1);
+    expect(multivariant?.variants.map(({ url }) => url.replace(base, ''))).toEqual([
+      '/original/video.m3u8',
+      '/audio/audio.m3u8',
+    ]);
     const { attributes } = multivariant!.variants[0]!;
     expect(attributes).toMatchObject({ RESOLUTION: '320x180', 'FRAME-RATE': '30.000', AUDIO: 'audio' });
     expect(attributes['CODECS']).toMatch(/^avc1\.[0-9a-f]{6},mp4a\.40\.2$/i);

@@ -70,7 +70,9 @@ export function probeStream(media: Buffer): Promise<ProbedStream> {
 /** What a decoder complains about when it reads an MP4 from end to end; empty if nothing. */
 export function decodeErrors(media: Buffer): Promise<string> {
   return withFile(media, async (file) => {
-    const { stderr } = await run('ffmpeg', ['-v', 'warning', '-i', file, '-f', 'null', '-']);
+    // Frames keep their own times: a variable frame rate is no fault of the stream.
+    const asTheyAre = ['-fps_mode', 'passthrough', '-enc_time_base', '1:90000'];
+    const { stderr } = await run('ffmpeg', ['-v', 'warning', '-i', file, ...asTheyAre, '-f', 'null', '-']);
     return stderr.trim();
   });
 }
