@@ -159,6 +159,52 @@ describe('a live server', { concurrent: false }, () => {
     expect(publisher.messages.map(({ type }) => type)).toContain('stats');
   });
 
+  it('survives a clock that jumps an hour ahead and back: a discontinuity in every rendition, nothing lost', async () => {
+    const publisher = await WsPublisher.ready(server.wsUrl('jump'));
+    const seconds = (offset: string) =>
+      pipeFmp4(publisher, {
+        inputs: [
+          '-re',
+          '-f',
+          'lavfi',
+          '-i',
+          'testsrc2=size=256x144:rate=30',
+          '-re',
+          '-f',
+          'lavfi',
+          '-i',
+          'sine',
+          '-t',
+          '4',
+        ],
+        codecs: [
+          ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '30', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
+          ...['-output_ts_offset', offset],
+        ],
+        movflags: 'empty_moov+default_base_moof+frag_keyframe+frag_discont+delay_moov',
+      });
+    const recorders = server
+      .variants('jump', 2)
+      .then(() => [
+        new HlsRecorder(server.mediaUrl('jump', '144p')),
+        new HlsRecorder(server.mediaUrl('jump', 'original')),
+        new HlsRecorder(server.mediaUrl('jump', 'audio', 'audio')),
+      ]);
+    for (const offset of ['10', '3600', '0']) await seconds(offset);
+    await publisher.end();
+    const [rung, original, audio] = await recorders;
+    await Promise.all([rung, original, audio].map((recorder) => recorder!.finished));
+    const breaks = ({ segments }: HlsRecorder) => segments.filter((s) => s.discontinuity).map(({ msn }) => msn);
+    expect(breaks(rung!)).toHaveLength(2);
+    expect(breaks(original!)).toEqual(breaks(rung!));
+    expect(breaks(audio!)).toEqual(breaks(rung!));
+    expect([rung, original, audio].flatMap((recorder) => recorder!.segments.filter(({ gap }) => gap))).toEqual([]);
+    const frames = await Promise.all(
+      [...rung!.inits.keys()].map(async (url) => (await probePackets(rung!.file(url))).length),
+    );
+    expect(frames.reduce((sum, count) => sum + count)).toBe(360);
+  });
+
   it('refuses wrong and missing keys in the protocol’s own way and publishes nothing', async () => {
     const wrong = new FfmpegPublisher({ url: server.rtmpUrl('thief', 'wrong-key'), durationS: 2 });
     expect(await wrong.exited).not.toBe(0);

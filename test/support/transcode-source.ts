@@ -51,7 +51,7 @@ async function media(args: readonly string[], epoch: number): Promise<SourceMedi
   const init = readTrackInit(items.find(({ type }) => type === 'init')!.bytes);
   const fragments = items
     .filter(({ type, bytes }) => type === 'fragment' && !startsBeforeZero(bytes))
-    .map(({ bytes }) => readFragment(bytes, init, { epoch, ingestedAtMs: 0 }));
+    .flatMap(({ bytes }) => readFragment(bytes, init, { epoch, ingestedAtMs: 0 }) ?? []);
   return { init, fragments };
 }
 

@@ -19,9 +19,14 @@ interface FragmentContext {
 /**
  * Reads one `moof` + `mdat` of the single track (id 1) that `init` describes, e.g. a transcoder's output. The fragment must
  * tell all sample fields itself, as ffmpeg's do. The result is written anew: it holds nothing but that track's samples.
+ * `undefined` for one that begins before time zero, as an audio encoder's priming does: nothing is to be heard there.
  * @throws AppError `BAD_MEDIA` for anything malformed, and for a fragment without samples.
  */
-export function readFragment(bytes: Buffer, init: TrackInit, { epoch, ingestedAtMs }: FragmentContext): Fragment {
+export function readFragment(
+  bytes: Buffer,
+  init: TrackInit,
+  { epoch, ingestedAtMs }: FragmentContext,
+): Fragment | undefined {
   const [track] = readSamples(bytes, NO_DEFAULTS);
   if (track === undefined || track.samples.length === 0) {
     throw new AppError(
@@ -29,6 +34,7 @@ export function readFragment(bytes: Buffer, init: TrackInit, { epoch, ingestedAt
       `a ${init.kind} fragment of ${bytes.length} bytes holds no sample of track ${TRACK_ID}`,
     );
   }
+  if (track.samples.some(({ dts }) => dts < 0)) return undefined;
   const frames = init.kind === 'audio' ? track.samples.map((sample) => ({ ...sample, sync: true })) : track.samples;
   return writeFragment({ init, epoch, frames, ingestedAtMs });
 }

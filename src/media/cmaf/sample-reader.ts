@@ -181,13 +181,14 @@ function checkRowBytes(flags: number, count: number, remaining: number): void {
   }
 }
 
+/** ffmpeg writes an audio encoder's priming before time zero as an unsigned time: it is read as the negative one it was. */
 function readDecodeTime(body: Buffer): number {
   const reader = new FieldReader(body, 'tfdt');
   const { version } = reader.versionAndFlags();
-  const time = version === 0 ? reader.u32() : reader.u64();
+  const time = version === 0 ? reader.u32() : reader.i64();
   // Leaves room for the durations of all samples.
-  if (time > Number.MAX_SAFE_INTEGER - MAX_SAMPLES * 0xffffffff) {
-    throw new AppError('BAD_MEDIA', `the decode time ${time} is too large`);
+  if (Math.abs(time) > Number.MAX_SAFE_INTEGER - MAX_SAMPLES * 0xffffffff) {
+    throw new AppError('BAD_MEDIA', `the decode time ${time} is out of range`);
   }
   return time;
 }

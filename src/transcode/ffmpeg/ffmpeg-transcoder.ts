@@ -76,28 +76,25 @@ export class FfmpegTranscoder implements Transcoder {
   }
 
   #read(chunk: Buffer): void {
-    const { context, clock } = this.#run;
+    const { context } = this.#run;
     try {
       for (const { type, bytes } of this.#boxes.push(chunk)) {
         if (type === 'init') this.#init = this.#described(readTrackInit(bytes));
-        else if (this.#init !== undefined && !startsBeforeZero(bytes)) {
-          context.emit(readFragment(bytes, this.#init, { epoch: context.epoch, ingestedAtMs: clock.nowMs() }));
-        }
+        else if (this.#init !== undefined) this.#emit(bytes, this.#init);
       }
     } catch (thrown) {
       context.fail(toError(thrown));
     }
   }
 
+  #emit(bytes: Buffer, init: TrackInit): void {
+    const { context, clock } = this.#run;
+    const fragment = readFragment(bytes, init, { epoch: context.epoch, ingestedAtMs: clock.nowMs() });
+    if (fragment !== undefined) context.emit(fragment);
+  }
+
   #described(init: TrackInit): TrackInit {
     const { frameRate } = this.#run;
     return frameRate === undefined || init.kind === 'audio' ? init : { ...init, frameRate };
   }
-}
-
-/** True for an audio encoder's priming before time zero: ffmpeg writes its negative time as an unsigned one. */
-function startsBeforeZero(fragment: Buffer): boolean {
-  const name = fragment.subarray(0, 256).indexOf('tfdt', 0, 'latin1');
-  const isLong = name > 0 && fragment[name + 4] === 1;
-  return isLong && (fragment[name + 8] ?? 0) >= 0x80;
 }

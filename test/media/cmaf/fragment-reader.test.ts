@@ -181,7 +181,7 @@ describe('readFragment', () => {
   it('gives a fragment with the context’s facts and only the samples', () => {
     const bytes = simple([1, 30, 9, 0, 5], 0xf00);
     const init = videoInit();
-    const read = readFragment(bytes, init, { epoch: 4, ingestedAtMs: 99 });
+    const read = readFragment(bytes, init, { epoch: 4, ingestedAtMs: 99 })!;
     expect(read).toMatchObject({
       epoch: 4,
       ingestedAtMs: 99,
@@ -197,8 +197,8 @@ describe('readFragment', () => {
   it('marks every audio sample as one to start at', () => {
     const bytes = simple([1, 30, 9, 0x010000, 0], 0xf00);
     const context = { epoch: 0, ingestedAtMs: 0 };
-    expect(readFragment(bytes, audioInit(), context).samples[0]?.sync).toBe(true);
-    expect(readFragment(bytes, videoInit(), context).samples[0]?.sync).toBe(false);
+    expect(readFragment(bytes, audioInit(), context)?.samples[0]?.sync).toBe(true);
+    expect(readFragment(bytes, videoInit(), context)?.samples[0]?.sync).toBe(false);
   });
 
   it('refuses a fragment without samples', () => {

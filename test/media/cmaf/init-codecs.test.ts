@@ -61,7 +61,7 @@ describe.each(CASES)('an init with %s', (_name, args, expected) => {
     if (init.kind === 'video') expect(parsed.video).toEqual({ width: 322, height: 184 });
     else expect(parsed.audio).toMatchObject({ sample_rate: init.sampleRate, channel_count: init.channels });
 
-    const read = fragments.map((bytes) => readFragment(bytes, init, { epoch: 0, ingestedAtMs: 0 }));
+    const read = fragments.map((bytes) => readFragment(bytes, init, { epoch: 0, ingestedAtMs: 0 })!);
     const singles = Buffer.concat([init.bytes, ...read.map(({ bytes }) => bytes)]);
     const merged = Buffer.concat([init.bytes, mergeFragments(read, 1)]);
     const packets = await probePackets(stream);
