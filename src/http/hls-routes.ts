@@ -19,8 +19,8 @@ interface FileParams extends BroadcastParams {
   readonly file: string;
 }
 
-/** Any page may play; nothing here depends on cookies. */
-const CORS_HEADERS = Object.freeze({
+/** Any page may play; nothing here depends on cookies. On every answer below `/hls/`. */
+export const CORS_HEADERS = Object.freeze({
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'Content-Length, Content-Range, Content-Encoding, ETag, Date, Age',
 });

@@ -6,6 +6,7 @@ import { broadcastsRoutes } from './broadcasts-routes.ts';
 import type { HttpDeps } from './deps.ts';
 import { answerClientError, answerError, describeInvalid, errorReply } from './error-replies.ts';
 import { healthRoutes } from './health-routes.ts';
+import { CORS_HEADERS } from './hls-routes.ts';
 import type { HttpApp } from './http-app.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { registerOpenApi } from './openapi.ts';
@@ -42,7 +43,11 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpApp> {
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     schemaErrorFormatter: describeInvalid,
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply, logger),
+    frameworkErrors: (error, request, reply) => {
+      // Refused before any route, so the playback routes' own hooks do not run.
+      if (request.url.startsWith('/hls/')) void reply.headers(CORS_HEADERS);
+      answerError(error, request, reply, logger);
+    },
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.headersTimeout = HTTP_LIMITS.headersTimeoutMs;

@@ -1,6 +1,10 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BroadcasterRegistry } from '../../src/broadcast/registry.ts';
+import { HlsOrigin } from '../../src/hls/hls-origin.ts';
+import { hlsRoutes } from '../../src/http/hls-routes.ts';
+import { systemClock } from '../../src/util/clock.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { listenHttp } from '../../src/http/server.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -190,6 +194,18 @@ describe('the server', () => {
     expect(answer.body).not.toContain('fire');
     expect(logged).toMatchObject([{ method: 'GET', url: '/api/v1/transcodes', reason: 'the disk is on fire' }]);
     expect(JSON.stringify(logged)).not.toContain('hush');
+  });
+
+  it.each([
+    ['/hls/live/%E0%A4%A/index.m3u8', 400],
+    [`/hls/live/${'a'.repeat(300)}/index.m3u8`, 414],
+  ])('lets any page read why playback was refused before it reached a route (%#)', async (url, statusCode) => {
+    const origin = new HlsOrigin({ directory: new BroadcasterRegistry(), clock: systemClock, logger: silentLogger });
+    const app = await start({ playback: (scope) => hlsRoutes(scope, { origin }) });
+    const answer = await app.inject({ url });
+    expect(answer.statusCode).toBe(statusCode);
+    expect(answer.headers['access-control-allow-origin']).toBe('*');
+    expect(answer.headers['cache-control']).toBe('no-store');
   });
 
   it('describes the API from the schemas that validate', async () => {
