@@ -10,6 +10,7 @@ import { silentLogger } from '../../../src/util/logger.ts';
 import { basicHeader, chunksOf, RawRtmpClient } from '../../support/rtmp-client.ts';
 import { RecordingGate } from '../../support/rtmp-gate.ts';
 import { type FlvTag, ffmpegPublishArgs, makeFlvClip } from '../../support/rtmp-media.ts';
+import { heldBufferBytes } from '../../support/memory.ts';
 
 const MIB = 1024 * 1024;
 const gate = new RecordingGate();
@@ -40,7 +41,7 @@ afterEach(async () => {
   await client.end();
   expect(gate.publications[0]).toMatchObject({ ended: false });
   expect(gate.publications[0]!.frames).toHaveLength(victimFrames);
-  expect(process.memoryUsage().arrayBuffers).toBeLessThan(200 * MIB);
+  expect(heldBufferBytes()).toBeLessThan(200 * MIB);
 });
 
 afterAll(async () => {
@@ -174,31 +175,31 @@ describe('the server survives', () => {
   });
 
   it('4000 chunk streams that announce 16 MB each', async () => {
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBufferBytes();
     const client = await publisher();
     for (let cid = 3; cid < 4003; cid += 1) {
       client.raw(chunksOf({ type: 9, payload: Buffer.alloc(1), length: 0xffffff, cid, streamId: 1 }, 128));
     }
     await client.closed;
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * MIB);
+    expect(heldBufferBytes() - before).toBeLessThan(64 * MIB);
   });
 
   it('as many unfinished messages as a publisher may have', async () => {
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBufferBytes();
     const client = await publisher();
     const largest = { type: 9, payload: Buffer.alloc(4096), length: DEFAULT_RTMP_LIMITS.maxMediaBytes, streamId: 1 };
     for (let cid = 10; cid < 20; cid += 1) client.raw(chunksOf({ ...largest, cid }, 4096));
     await client.closed;
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * MIB);
+    expect(heldBufferBytes() - before).toBeLessThan(64 * MIB);
   });
 
   it('1000 idle connections', async () => {
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBufferBytes();
     const clients = await Promise.all(Array.from({ length: 1000 }, () => RawRtmpClient.open(port)));
     await vi.waitFor(() => {
       expect(clients.filter(({ socket }) => !socket.destroyed).length).toBeLessThan(DEFAULT_RTMP_LIMITS.maxConnections);
     });
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * MIB);
+    expect(heldBufferBytes() - before).toBeLessThan(100 * MIB);
     for (const client of clients) client.destroy();
     await vi.waitFor(() => expect(server.connections).toBe(1));
   });
