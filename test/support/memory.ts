@@ -6,6 +6,8 @@ const collectGarbage = vm.runInNewContext('gc') as () => void;
 
 /** Bytes of all buffers that something still holds: what is only waiting to be collected does not count. */
 export function heldBufferBytes(): number {
+  // Buffers are freed beside the collection that finds them dead; the next collection waits for that.
+  collectGarbage();
   collectGarbage();
   return process.memoryUsage().arrayBuffers;
 }
