@@ -6,6 +6,7 @@ import { fetchMediaPlaylist, fetchMultivariant } from '../support/hls-client.ts'
 import { HlsRecorder } from '../support/hls-recorder.ts';
 import { LiveServer, videoVariants } from '../support/live-server.ts';
 import { until } from '../support/poll.ts';
+import { RawRtmpClient } from '../support/rtmp-client.ts';
 import { WsPublisher } from '../support/ws-publisher.ts';
 
 interface BroadcastView {
@@ -18,7 +19,8 @@ describe('a live server', { concurrent: false }, () => {
   let server: LiveServer;
 
   beforeAll(async () => {
-    server = await LiveServer.start();
+    const expired = ['broadcast = "live/thief"', 'key = "expired-key"', 'expires = "2020-01-01T00:00:00Z"'];
+    server = await LiveServer.start({ settings: ['[[streamKeys]]', ...expired].join('\n') });
   });
 
   afterAll(() => server.close());
@@ -205,11 +207,33 @@ describe('a live server', { concurrent: false }, () => {
     expect(frames.reduce((sum, count) => sum + count)).toBe(360);
   });
 
-  it('refuses wrong and missing keys in the protocol’s own way and publishes nothing', async () => {
-    const wrong = new FfmpegPublisher({ url: server.rtmpUrl('thief', 'wrong-key'), durationS: 2 });
-    expect(await wrong.exited).not.toBe(0);
-    const browser = new WsPublisher(server.wsUrl('thief', 'wrong-key'));
-    expect(await browser.message('error')).toMatchObject({ code: 'UNAUTHORIZED' });
+  it('adds sound that begins 5 s after the picture, at its own time', async () => {
+    const stream = { url: server.rtmpUrl('late'), size: '256x144', durationS: 12, audioDelayS: 5 };
+    const publisher = new FfmpegPublisher(stream);
+    const first = await server.variants('late', 2);
+    expect(first.media).toEqual([]);
+    const rung = new HlsRecorder(server.mediaUrl('late', '144p'));
+    await until('the sound', async () => (await fetchMultivariant(server.multivariantUrl('late')))?.media.length === 1);
+    const audio = new HlsRecorder(server.mediaUrl('late', 'audio', 'audio'));
+    expect(await publisher.exited, publisher.stderr).toBe(0);
+    await Promise.all([rung.finished, audio.finished]);
+    const [pictures, sounds] = await Promise.all([probePackets(rung.file()), probePackets(audio.file())]);
+    expect(pictures).toHaveLength(360);
+    expect(sounds[0]!.ptsS - pictures[0]!.ptsS).toBeGreaterThan(4.8);
+    for (const { msn } of audio.segments) expect(rung.segments.some((segment) => segment.msn === msn)).toBe(true);
+  });
+
+  it.each([
+    ['a wrong key', '?key=wrong-key'],
+    ['no key', ''],
+    ['an expired key', '?key=expired-key'],
+  ])('refuses %s in each protocol’s own way and publishes nothing', async (_, query) => {
+    const { client, status } = await RawRtmpClient.publish(Number(new URL(server.app.rtmpUrl).port), `thief${query}`);
+    expect(status.code).toBe('NetStream.Publish.Denied');
+    await client.end();
+    const websocket = new WsPublisher(`${server.app.httpUrl.replace('http', 'ws')}/ingest/live/thief${query}`);
+    expect(await websocket.message('error')).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(await websocket.closed).toBe(4401);
     expect((await server.api('GET', 'broadcasts/live/thief')).status).toBe(404);
   });
 });

@@ -13,6 +13,8 @@ export interface TestStream {
   readonly bFrames?: number;
   readonly audio?: boolean;
   readonly video?: boolean;
+  /** How much later than the picture the sound begins. */
+  readonly audioDelayS?: number;
   /** As fast as the server takes it, instead of in real time. */
   readonly burst?: boolean;
   readonly videoBitrateKbps?: number;
@@ -56,13 +58,15 @@ export class FfmpegPublisher {
 
 function publishArgs(stream: TestStream): string[] {
   const { size = '640x360', rate = 30, gop = 60, bFrames = 2, videoBitrateKbps = 1_000 } = stream;
-  const { audio = true, video = true, burst = false } = stream;
+  const { audio = true, video = true, burst = false, audioDelayS = 0 } = stream;
   const limit = stream.durationS === undefined ? [] : ['-t', String(stream.durationS)];
   const pace = burst ? [] : ['-re'];
   return [
     ...['-hide_banner', '-loglevel', 'warning'],
     ...(video ? [...pace, '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}`] : []),
-    ...(audio ? [...pace, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'] : []),
+    ...(audio
+      ? [...pace, '-itsoffset', String(audioDelayS), '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000']
+      : []),
     ...limit,
     ...(video
       ? [
