@@ -21,6 +21,8 @@ export const HELP = `Laddercast: live streaming with a rendition ladder.
   --host HOST        address to listen on (default: 0.0.0.0)
   --rtmp-port N      RTMP port, 0 = any free one (default: 1935)
   --http-port N      HTTP port, 0 = any free one (default: 8080)
+  --https-port N     port of the same over TLS (needs [tls] in the file, or --self-signed)
+  --self-signed      make a certificate for local trials; HTTPS listens on 8443 unless told otherwise
   --media-root DIR   folder with files to play; may be given more than once
   --check            print the effective configuration without secrets, and exit
   --help             print this, and exit
@@ -32,7 +34,9 @@ Environment: LADDERCAST_DATA_DIR, LADDERCAST_HOST, LADDERCAST_RTMP_PORT, LADDERC
 
 Order: defaults < configuration file < environment < flags. Keys that only the file has: rtmpsPort,
   [tls] cert, key; ladders; publicMetrics; [[streamKeys]] broadcast, key, expires;
-  [publish] takeover, silentMs, maxPublishers; [hls] segmentTargetMs, windowSegments, partTargetMs.
+  [publish] takeover, silentMs, maxPublishers, graceMs, slate;
+  [hls] segmentTargetMs, windowSegments, partTargetMs, latency, dvrMs, dvrMaxMb, archive;
+  [storage] dvrMaxMb, archiveMaxMb; [[broadcasts]] broadcast, graceMs, slate, dvrMs, archive.
 `;
 
 /**
@@ -46,6 +50,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (values.host !== undefined) settings['host'] = values.host;
   if (values['rtmp-port'] !== undefined) settings['rtmpPort'] = toNumber(values['rtmp-port']);
   if (values['http-port'] !== undefined) settings['httpPort'] = toNumber(values['http-port']);
+  if (values['https-port'] !== undefined) settings['httpsPort'] = toNumber(values['https-port']);
+  if (values['self-signed'] === true) settings['selfSigned'] = true;
   if (values['media-root'] !== undefined) settings['mediaRoots'] = values['media-root'];
   const command = values.help === true ? 'help' : values.check === true ? 'check' : 'serve';
   return { command, configFile: values.config, settings };
@@ -90,6 +96,8 @@ function parse(argv: readonly string[]) {
         host: { type: 'string' },
         'rtmp-port': { type: 'string' },
         'http-port': { type: 'string' },
+        'https-port': { type: 'string' },
+        'self-signed': { type: 'boolean' },
         'media-root': { type: 'string', multiple: true },
         check: { type: 'boolean' },
         help: { type: 'boolean' },

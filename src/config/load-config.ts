@@ -64,6 +64,9 @@ function checkRules(config: Config): void {
   if (config.rtmpsPort !== undefined && config.tls === undefined) {
     throw new AppError('BAD_CONFIG', 'configuration: "rtmpsPort" needs "tls.cert" and "tls.key"');
   }
+  if (config.httpsPort !== undefined && config.tls === undefined && !config.selfSigned) {
+    throw new AppError('BAD_CONFIG', 'configuration: "httpsPort" needs "tls.cert" and "tls.key", or "selfSigned"');
+  }
   if (config.hls.partTargetMs > config.hls.segmentTargetMs) {
     throw new AppError(
       'BAD_CONFIG',
@@ -126,13 +129,17 @@ function absolutePaths(settings: Settings, folder: string): Settings {
     typeof value === 'string' && /[\\/]|\.toml$/.test(value) ? absolute(value) : value;
   const each = (value: unknown, convert: (item: unknown) => unknown): unknown =>
     Array.isArray(value) ? value.map(convert) : value;
-  const { dataDir, ffmpeg, mediaRoots, ladders, tls } = settings;
+  const withImage = (table: unknown): unknown =>
+    isTable(table) && typeof table['slate'] === 'string' ? { ...table, slate: absolute(table['slate']) } : table;
+  const { dataDir, ffmpeg, mediaRoots, ladders, tls, publish, broadcasts } = settings;
   return {
     ...settings,
     ...(dataDir !== undefined && { dataDir: absolute(dataDir) }),
     ...(ffmpeg !== undefined && { ffmpeg: ifPath(ffmpeg) }),
     ...(mediaRoots !== undefined && { mediaRoots: each(mediaRoots, absolute) }),
     ...(ladders !== undefined && { ladders: each(ladders, ifPath) }),
+    ...(publish !== undefined && { publish: withImage(publish) }),
+    ...(broadcasts !== undefined && { broadcasts: each(broadcasts, withImage) }),
     ...(isTable(tls) && { tls: { ...tls, cert: absolute(tls['cert']), key: absolute(tls['key']) } }),
   };
 }

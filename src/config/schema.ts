@@ -20,6 +20,30 @@ export const StreamKeyEntry = Type.Object(
 );
 export type StreamKeyEntry = Static<typeof StreamKeyEntry>;
 
+const graceMs = Type.Integer({
+  minimum: 0,
+  maximum: 1_800_000,
+  description: 'How long a broadcast waits for a publisher that has gone',
+});
+const slate = Type.Union([Type.Boolean(), Type.String({ minLength: 1, maxLength: 1_024 })], {
+  description: 'Whether a still picture and silence go on meanwhile: the last keyframe, or the image of that path',
+});
+const dvrMs = Type.Integer({ minimum: 0, maximum: 86_400_000, description: 'How far back viewers may go' });
+const archive = Type.Boolean({ description: 'Whether a broadcast stays as a recording when it ends' });
+
+/** What differs for the broadcasts of a pattern; the narrowest pattern that names a key wins. */
+export const BroadcastEntry = Type.Object(
+  {
+    broadcast: Type.String({ minLength: 1, maxLength: 97, description: '`app/name`; `*` stands for any characters' }),
+    graceMs: Type.Optional(graceMs),
+    slate: Type.Optional(slate),
+    dvrMs: Type.Optional(dvrMs),
+    archive: Type.Optional(archive),
+  },
+  strict,
+);
+export type BroadcastEntry = Static<typeof BroadcastEntry>;
+
 /** Everything that `laddercast.toml` may hold; flags and environment set some of the same keys. */
 export const ConfigFile = Type.Object(
   {
@@ -27,6 +51,10 @@ export const ConfigFile = Type.Object(
     rtmpPort: port('RTMP port; 0 = any free one'),
     rtmpsPort: Type.Optional(port('RTMPS port; needs [tls]')),
     httpPort: port('Port of pages, playback, REST and WebSocket ingest; 0 = any free one'),
+    httpsPort: Type.Optional(port('Port of the same over TLS, HTTP/2 and HTTP/1.1; needs [tls] or selfSigned')),
+    selfSigned: Type.Boolean({
+      description: 'Whether a certificate for local trials is made and kept in dataDir where [tls] names none',
+    }),
     tls: Type.Optional(
       Type.Object(
         {
@@ -70,6 +98,8 @@ export const ConfigFile = Type.Object(
         }),
         silentMs: Type.Integer({ minimum: 0, maximum: 600_000, description: 'How long "silent" is' }),
         maxPublishers: Type.Integer({ minimum: 1, maximum: 10_000, description: 'Publishers at a time' }),
+        graceMs,
+        slate,
       },
       strict,
     ),
@@ -78,9 +108,31 @@ export const ConfigFile = Type.Object(
         segmentTargetMs: Type.Integer({ minimum: 500, maximum: 10_000, description: 'Wanted segment duration' }),
         windowSegments: Type.Integer({ minimum: 6, maximum: 1_000, description: 'Segments in a live playlist' }),
         partTargetMs: Type.Integer({ minimum: 100, maximum: 5_000, description: 'Wanted duration of a part' }),
+        latency: Type.Union([Type.Literal('low'), Type.Literal('normal')], {
+          description: '`low`: Low-Latency HLS with parts; `normal`: whole segments only',
+        }),
+        dvrMs,
+        dvrMaxMb: Type.Integer({
+          minimum: 64,
+          maximum: 1_048_576,
+          description: 'Disk for one broadcast to go back in',
+        }),
+        archive,
       },
       strict,
     ),
+    storage: Type.Object(
+      {
+        dvrMaxMb: Type.Integer({ minimum: 64, maximum: 16_777_216, description: 'The same for all together' }),
+        archiveMaxMb: Type.Integer({
+          minimum: 64,
+          maximum: 16_777_216,
+          description: 'Disk for recordings; beyond it the oldest recording goes',
+        }),
+      },
+      strict,
+    ),
+    broadcasts: Type.Array(BroadcastEntry, { maxItems: 10_000 }),
   },
   strict,
 );
@@ -103,6 +155,17 @@ export const CONFIG_DEFAULTS: Config = Object.freeze<Config>({
   allowPrivate: [],
   ladders: ['default'],
   publicMetrics: false,
-  publish: { takeover: 'when-silent', silentMs: 2_000, maxPublishers: 100 },
-  hls: { segmentTargetMs: 2_000, windowSegments: 8, partTargetMs: 500 },
+  selfSigned: false,
+  publish: { takeover: 'when-silent', silentMs: 2_000, maxPublishers: 100, graceMs: 30_000, slate: false },
+  hls: {
+    segmentTargetMs: 2_000,
+    windowSegments: 8,
+    partTargetMs: 500,
+    latency: 'low',
+    dvrMs: 600_000,
+    dvrMaxMb: 2_048,
+    archive: false,
+  },
+  storage: { dvrMaxMb: 5_120, archiveMaxMb: 51_200 },
+  broadcasts: [],
 });

@@ -6,12 +6,13 @@ import type { Logger } from '../util/logger.ts';
 import type { HlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import { listLadder } from './ladder-listing.ts';
+import type { MemoryFile } from './media-file.ts';
 import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
 import { RenditionPackager } from './rendition-packager.ts';
 import { RetiredMedia } from './retired-media.ts';
 import { Timeline } from './timeline.ts';
-import { type MediaFile, TrackPackager } from './track-packager.ts';
+import { TrackPackager } from './track-packager.ts';
 
 /** How long the first playable rendition waits for its siblings before viewers get a list without them. */
 const SIBLING_GRACE_MS = 1_000;
@@ -109,7 +110,7 @@ export class BroadcastPackager {
   }
 
   /** An init or a segment, also of a rendition that was removed a moment ago. */
-  media(rendition: string, kind: TrackKind, file: string): MediaFile | undefined {
+  media(rendition: string, kind: TrackKind, file: string): MemoryFile | undefined {
     return this.#renditions.get(rendition)?.track(kind)?.file(file) ?? this.#retired.file(file);
   }
 

@@ -10,7 +10,7 @@ import { BroadcastPackager } from './broadcast-packager.ts';
 import { type HlsOptions, hlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
-import type { MediaFile } from './track-packager.ts';
+import type { MemoryFile } from './media-file.ts';
 import { Viewers } from './viewers.ts';
 
 /** Ended lives of a broadcast whose media stays fetchable. */
@@ -79,7 +79,7 @@ export class HlsOrigin implements Closable {
    * An init or a segment by the name that a playlist gave it.
    * @throws AppError `NOT_FOUND` if it never existed, is a gap or has expired.
    */
-  media(broadcast: string, rendition: string, track: TrackKind, file: string): MediaFile {
+  media(broadcast: string, rendition: string, track: TrackKind, file: string): MemoryFile {
     const lives = this.#broadcasts.get(broadcast);
     for (const life of lives === undefined ? [] : [lives.current, ...lives.previous]) {
       const found = life.media(rendition, track, file);

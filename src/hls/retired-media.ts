@@ -1,5 +1,6 @@
 import type { Clock } from '../util/clock.ts';
-import type { MediaFile, TrackPackager } from './track-packager.ts';
+import type { MemoryFile } from './media-file.ts';
+import type { TrackPackager } from './track-packager.ts';
 
 /** Packagers beyond this many are forgotten before their time. */
 const MAX_RETIRED = 32;
@@ -23,7 +24,7 @@ export class RetiredMedia {
   }
 
   /** A file that is still kept. */
-  file(name: string): MediaFile | undefined {
+  file(name: string): MemoryFile | undefined {
     this.#prune();
     for (const { packager } of this.#retired) {
       const file = packager.file(name);

@@ -10,6 +10,7 @@ import { BitrateMeter } from './bitrate-meter.ts';
 import { KEYFRAME_TOLERANCE } from './epoch-observations.ts';
 import { plausibleFrameRate } from './frame-rate.ts';
 import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
+import type { MemoryFile } from './media-file.ts';
 import { type MediaPlaylistSnapshot, renderMediaPlaylist } from './media-playlist.ts';
 import { PendingFragments } from './pending-fragments.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
@@ -17,12 +18,6 @@ import { gapSegment, OpenSegment, type Segment } from './segment.ts';
 import { SegmentWindow } from './segment-window.ts';
 import type { Slot } from './slot.ts';
 import type { Place, Timeline } from './timeline.ts';
-
-/** Bytes of a segment or an init, ready to be sent. Shared and immutable. */
-export interface MediaFile {
-  readonly bytes: Buffer;
-  readonly contentType: string;
-}
 
 /** Audio that begins later than this (ladder ticks) after its slot has lost the slot's beginning. */
 const AUDIO_START_TOLERANCE = 0.1 * LADDER_TIMESCALE;
@@ -170,7 +165,7 @@ export class TrackPackager {
   }
 
   /** The file of a name that the playlist has or had. */
-  file(name: string): MediaFile | undefined {
+  file(name: string): MemoryFile | undefined {
     const contentType = this.kind === 'video' ? 'video/mp4' : 'audio/mp4';
     const init = this.#inits.get(name);
     if (init !== undefined) return { bytes: init.bytes, contentType };

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RenderedPlaylist } from '../hls/rendered-playlist.ts';
-import type { MediaFile } from '../hls/track-packager.ts';
+import type { MemoryFile } from '../hls/media-file.ts';
 import { AppError } from '../util/errors.ts';
 import { parseByteRange } from './byte-range.ts';
 
@@ -26,7 +26,7 @@ export function sendPlaylist(request: FastifyRequest, reply: FastifyReply, playl
 export function sendMedia(
   request: FastifyRequest,
   reply: FastifyReply,
-  { file, name, maxAgeSeconds }: { file: MediaFile; name: string; maxAgeSeconds: number },
+  { file, name, maxAgeSeconds }: { file: MemoryFile; name: string; maxAgeSeconds: number },
 ): FastifyReply {
   const etag = `"${name}"`;
   const size = file.bytes.length;

@@ -4,9 +4,9 @@ import type { RenditionSpec } from '../ladder/rendition.ts';
 import { reasonOf } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import type { OptOut } from './transcoder.ts';
-import { type FfmpegBinary, inspectFfmpeg } from './ffmpeg/ffmpeg-binary.ts';
-import { primeFluentFfmpeg } from './ffmpeg/ffmpeg-child.ts';
-import { OptionList } from './ffmpeg/option-list.ts';
+import { type FfmpegBinary, inspectFfmpeg } from '../ffmpeg/ffmpeg-binary.ts';
+import { primeFluentFfmpeg } from '../ffmpeg/ffmpeg-child.ts';
+import { OptionList } from '../ffmpeg/option-list.ts';
 import { HARDWARE_ENCODERS, SOFTWARE_ENCODER, type VideoEncoder, videoEncoder } from './ffmpeg/video-encoders.ts';
 
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 import type { RenditionSpec } from '../../src/ladder/rendition.ts';
 import type { Fragment } from '../../src/media/fragment.ts';
 import { EncoderBroker } from '../../src/transcode/encoders.ts';
-import { inspectFfmpeg } from '../../src/transcode/ffmpeg/ffmpeg-binary.ts';
-import { primeFluentFfmpeg } from '../../src/transcode/ffmpeg/ffmpeg-child.ts';
+import { inspectFfmpeg } from '../../src/ffmpeg/ffmpeg-binary.ts';
+import { primeFluentFfmpeg } from '../../src/ffmpeg/ffmpeg-child.ts';
 import { FfmpegFactory } from '../../src/transcode/ffmpeg/ffmpeg-factory.ts';
 import type { OptOut, Transcoder, TranscoderFactory } from '../../src/transcode/transcoder.ts';
 import { systemClock } from '../../src/util/clock.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EncoderBroker } from '../../src/transcode/encoders.ts';
-import { inspectFfmpeg, parseFfmpegVersion } from '../../src/transcode/ffmpeg/ffmpeg-binary.ts';
+import { inspectFfmpeg, parseFfmpegVersion } from '../../src/ffmpeg/ffmpeg-binary.ts';
 import { HARDWARE_ENCODERS } from '../../src/transcode/ffmpeg/video-encoders.ts';
 import { silentLogger } from '../../src/util/logger.ts';
 

@@ -1,16 +1,11 @@
 import type { RenditionSpec } from '../../ladder/rendition.ts';
 import { LADDER_TIMESCALE, type TrackInit } from '../../media/fragment.ts';
-import type { FfmpegBinary } from './ffmpeg-binary.ts';
+import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
+import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
+import { OptionList } from '../../ffmpeg/option-list.ts';
 import { h264Level } from './h264-level.ts';
-import { OptionList } from './option-list.ts';
 import { fittedSize, frameFilter, planFrames, scaleFilter } from './rung-geometry.ts';
 import type { VideoEncoder } from './video-encoders.ts';
-
-/** One child's options: before its input (stdin) and before its output (stdout). */
-export interface FfmpegCommandLine {
-  readonly input: readonly string[];
-  readonly output: readonly string[];
-}
 
 /** What a video rung is made from. */
 export interface VideoCommand {

@@ -6,8 +6,7 @@ import type { Clock } from '../../util/clock.ts';
 import { AppError, toError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Transcoder, TranscoderContext, TranscoderFacts } from '../transcoder.ts';
-import type { FfmpegCommandLine } from './ffmpeg-args.ts';
-import { FfmpegChild } from './ffmpeg-child.ts';
+import { FfmpegChild, type FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
 
 /** ffmpeg's demuxer never forgets a fragment: about 180 bytes each. */
 const LIFETIME_FRAGMENTS = 500_000;

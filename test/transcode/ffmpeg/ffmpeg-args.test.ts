@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { audioCommandLine, videoCommandLine } from '../../../src/transcode/ffmpeg/ffmpeg-args.ts';
 import { h264Level } from '../../../src/transcode/ffmpeg/h264-level.ts';
-import { OptionList } from '../../../src/transcode/ffmpeg/option-list.ts';
+import { OptionList } from '../../../src/ffmpeg/option-list.ts';
 import { fittedSize, planFrames, sizeObjection } from '../../../src/transcode/ffmpeg/rung-geometry.ts';
 import { videoEncoder } from '../../../src/transcode/ffmpeg/video-encoders.ts';
 import { audioInit, videoInit } from '../../support/fragments.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { FfmpegChild } from '../../../src/transcode/ffmpeg/ffmpeg-child.ts';
-import { isRunning } from '../../support/transcode-live.ts';
+import { FfmpegChild } from '../../src/ffmpeg/ffmpeg-child.ts';
+import { isRunning } from '../support/transcode-live.ts';
 
 const COPY = { input: ['-loglevel', 'error', '-f', 's16le', '-ar', '48000'], output: ['-f', 's16le'] };
 

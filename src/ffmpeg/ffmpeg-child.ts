@@ -1,14 +1,19 @@
 import type { ChildProcess } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
-import { type Deferred, deferred } from '../../util/deferred.ts';
-import { AppError, reasonOf } from '../../util/errors.ts';
-import type { FfmpegCommandLine } from './ffmpeg-args.ts';
+import { type Deferred, deferred } from '../util/deferred.ts';
+import { AppError, reasonOf } from '../util/errors.ts';
 
 const STDERR_LINES = 20;
 const STDERR_LINE_CHARS = 300;
 /** Room between us and the pipe to the child. */
 const STDIN_BUFFER_BYTES = 256 * 1024;
+
+/** One child's options: before its input (stdin) and before its output (stdout). */
+export interface FfmpegCommandLine {
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+}
 
 /** How a child ended. */
 export interface ChildExit {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { AppError, reasonOf } from '../../util/errors.ts';
+import { AppError, reasonOf } from '../util/errors.ts';
 
 const run = promisify(execFile);
 const VERSION_TIMEOUT_MS = 10_000;
