@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { formatTable, type Measurement } from './measure.ts';
 import { measureCpu } from './node-cpu.ts';
 import { measureLadderChanges } from './ladder-changes.ts';
+import { measureLiveLatency } from './live-latency.ts';
+import { measurePlayerLatency } from './player-latency.ts';
 import { measureTranscodeLatency } from './transcode-latency.ts';
 
 // Figures, never pass or fail: a shared machine is too noisy for limits.
@@ -10,6 +12,8 @@ const benches: Record<string, () => Promise<Measurement[]>> = {
   latency: measureTranscodeLatency,
   changes: measureLadderChanges,
   cpu: measureCpu,
+  live: measureLiveLatency,
+  player: measurePlayerLatency,
 };
 
 const measurements: Measurement[] = [];
