@@ -9,7 +9,7 @@ const STDERR_LINE_CHARS = 300;
 /** Room between us and the pipe to the child. */
 const STDIN_BUFFER_BYTES = 256 * 1024;
 
-/** One child's options: before its input (stdin) and before its output (stdout). */
+/** One child's options: before its input and before its output (stdout). */
 export interface FfmpegCommandLine {
   readonly input: readonly string[];
   readonly output: readonly string[];
@@ -25,6 +25,11 @@ export interface ChildExit {
 export interface ChildOptions {
   readonly binaryPath: string;
   readonly commandLine: FfmpegCommandLine;
+  /**
+   * What ffmpeg reads instead of stdin: a file, or a lavfi graph (with `-f lavfi` among the input options). Must be
+   * trusted, since ffmpeg opens any protocol. Such a child takes no `write()`, and has to end by itself.
+   */
+  readonly source?: string;
   /** Takes each piece of stdout as it comes; must not throw. */
   readonly onOutput: (chunk: Buffer) => void;
   /** Takes each line of stderr; must not throw. */
@@ -32,8 +37,8 @@ export interface ChildOptions {
 }
 
 /**
- * One ffmpeg process between stdin and stdout, driven through fluent-ffmpeg. It ends when its stdin ends, also when this
- * process is gone.
+ * One ffmpeg process between stdin (or another source) and stdout, driven through fluent-ffmpeg. It ends when its stdin
+ * ends, also when this process is gone.
  */
 export class FfmpegChild {
   /** Resolves when the process is gone and all its output was handed on; never rejects. */
@@ -47,15 +52,15 @@ export class FfmpegChild {
   #running = false;
   #killed = false;
 
-  constructor({ binaryPath, commandLine, onOutput, onWarning }: ChildOptions) {
+  constructor({ binaryPath, commandLine, source, onOutput, onWarning }: ChildOptions) {
     // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
     const stdout = new PassThrough({ autoDestroy: false, emitClose: false });
     const outputEnded = new Promise<void>((resolve) => stdout.once('end', resolve));
     stdout.on('data', onOutput);
     this.#stdin.on('drain', () => this.#drained?.resolve());
-    this.#command = ffmpeg({ source: this.#stdin, stdoutLines: STDERR_LINES })
+    this.#command = ffmpeg({ source: source ?? this.#stdin, stdoutLines: STDERR_LINES })
       .setFfmpegPath(binaryPath)
-      .inputOptions([...commandLine.input])
+      .inputOptions([...commandLine.input, ...(source === undefined ? [] : ['-nostdin'])])
       .outputOptions([...commandLine.output])
       .output(stdout);
     containSpawnErrors(this.#command);
