@@ -5,6 +5,7 @@ import { resolveSecrets, type Secrets } from './auth/secrets.ts';
 import { ConfiguredStreamKeys } from './auth/stream-keys.ts';
 import { onReaderError } from './broadcast/reader-errors.ts';
 import { BroadcasterRegistry, type TrackDirectory } from './broadcast/registry.ts';
+import { broadcastSettings } from './config/broadcast-settings.ts';
 import type { Config } from './config/schema.ts';
 import { HlsOrigin } from './hls/hls-origin.ts';
 import { hlsRoutes } from './http/hls-routes.ts';
@@ -94,13 +95,16 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
   const runner = own(new TranscodeRunner({ registry, ladders, factories, clock, logger }));
 
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
-  const publishers = own(new Publishers({ registry, keys, clock, logger, options: config.publish }));
+  const settings = broadcastSettings(config);
+  const publishers = own(new Publishers({ registry, keys, clock, logger, options: config.publish, settings }));
   const websocket = new WsIngest({ gate: publishers, clock, logger });
 
   let unreadyReason: string | undefined = 'starting';
   const metrics = new Metrics({
     transcodes: () => runner.list(),
     publishers: () => publishers.list(),
+    waiting: () => publishers.waiting().length,
+    publisherReturns: () => publishers.returns,
     viewers: () => origin.describe().reduce((sum, { viewers }) => sum + viewers, 0),
   });
   const http = await createHttpServer({

@@ -1,5 +1,5 @@
 import type { FragmentSource } from '../broadcast/fragment-broadcaster.ts';
-import type { PublisherRow } from '../ingest/publishers.ts';
+import type { PublisherRow, WaitingRow } from '../ingest/broadcast-source.ts';
 import { SOURCE_RENDITION } from '../media/track-key.ts';
 import type { HttpDeps } from './deps.ts';
 import type { BroadcastReply, PublisherReply, SourceTrackReply } from './schemas.ts';
@@ -9,16 +9,22 @@ type ViewDeps = Pick<HttpDeps, 'directory' | 'publishers' | 'origin' | 'viewers'
 /** Every broadcast that is live or can still be played, by name: what publisher, registry and packager know, side by side. */
 export function viewBroadcasts({ directory, publishers, origin, viewers }: ViewDeps): BroadcastReply[] {
   const publishing = new Map(publishers.list().map((row) => [row.broadcast, row]));
+  const waiting = new Map(publishers.waiting().map((row) => [row.broadcast, row]));
   const packaged = new Map(origin.describe().map((row) => [row.broadcast, row]));
   const tracks = directory.list().filter(({ key }) => key.rendition === SOURCE_RENDITION);
-  const names = new Set([...publishing.keys(), ...packaged.keys(), ...tracks.map(({ key }) => key.broadcast)]);
+  const names = new Set([
+    ...publishing.keys(),
+    ...waiting.keys(),
+    ...packaged.keys(),
+    ...tracks.map(({ key }) => key.broadcast),
+  ]);
   return [...names].sort().map((name) => {
     const publisher = publishing.get(name);
     const source = tracks.filter(({ key }) => key.broadcast === name);
     const { renditions = [], warnings = [] } = packaged.get(name) ?? {};
     return {
       name,
-      state: publisher !== undefined || source.length > 0 ? 'live' : 'ended',
+      ...viewState(waiting.get(name), publisher !== undefined || source.length > 0),
       playlist: `/hls/${name}/index.m3u8`,
       watch: `/watch/${name}`,
       viewers: viewers.count(name),
@@ -28,6 +34,14 @@ export function viewBroadcasts({ directory, publishers, origin, viewers }: ViewD
       warnings: [...warnings],
     };
   });
+}
+
+function viewState(
+  waits: WaitingRow | undefined,
+  isLive: boolean,
+): Pick<BroadcastReply, 'state' | 'waitingUntil' | 'slate'> {
+  if (waits === undefined) return { state: isLive ? 'live' : 'ended' };
+  return { state: 'waiting', waitingUntil: new Date(waits.untilMs).toISOString(), slate: waits.slate };
 }
 
 function viewPublisher({ protocol, remote, sinceMs, stats }: PublisherRow): PublisherReply {

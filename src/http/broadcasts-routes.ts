@@ -38,7 +38,7 @@ export function broadcastsRoutes(app: HttpApp, deps: HttpDeps): void {
     {
       schema: {
         tags,
-        summary: 'Cut the publisher’s connection; it may come back with its key',
+        summary: 'End a broadcast at once, also one that waits for its publisher; it may be published again',
         params: BroadcastParams,
         response: { 204: Type.Null(), 404: ErrorReply },
       },

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminToken } from '../auth/admin-token.ts';
 import type { TrackDirectory } from '../broadcast/registry.ts';
-import type { PublisherRow } from '../ingest/publishers.ts';
+import type { PublisherRow, WaitingRow } from '../ingest/broadcast-source.ts';
 import type { LadderStore } from '../ladder/ladder-store.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Logger } from '../util/logger.ts';
@@ -24,7 +24,9 @@ export interface HttpDeps {
   readonly directory: Pick<TrackDirectory, 'list'>;
   readonly publishers: {
     list(): readonly PublisherRow[];
-    /** False if the broadcast has no publisher. */
+    /** Broadcasts that wait for their publisher to come back. */
+    waiting(): readonly WaitingRow[];
+    /** Ends a broadcast at once; false if it neither is live nor waits. */
     kick(broadcast: string): boolean;
   };
   readonly runner: { list(): readonly TranscodeReply[] };

@@ -75,7 +75,11 @@ export type PublisherReply = Static<typeof PublisherReply>;
 /** A broadcast and all that belongs to it. */
 export const BroadcastReply = Type.Object({
   name: Type.String({ description: '`app/name`' }),
-  state: Type.Union([Type.Literal('live'), Type.Literal('ended')]),
+  state: Type.Union([Type.Literal('live'), Type.Literal('waiting'), Type.Literal('ended')], {
+    description: '`waiting`: its publisher has gone and may come back',
+  }),
+  waitingUntil: Type.Optional(Type.String({ format: 'date-time', description: 'When it ends unless one comes back' })),
+  slate: Type.Optional(Type.Boolean({ description: 'Whether a still picture and silence go on while it waits' })),
   playlist: Type.String({ description: 'Path of the multivariant playlist' }),
   watch: Type.String({ description: 'Path of the watch page' }),
   viewers: count('Clients that asked for a playlist within the last seconds'),

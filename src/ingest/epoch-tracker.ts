@@ -24,13 +24,15 @@ interface TrackState {
  */
 export class EpochTracker {
   readonly #tracks = new Map<TrackKind, TrackState>();
+  readonly #nextEpoch: () => number;
   #epoch: number;
   #startMs = 0;
   #newestMs = 0;
 
-  /** @param firstEpoch number of the first epoch; larger than any that the broadcast had before. */
-  constructor(firstEpoch: number) {
-    this.#epoch = firstEpoch;
+  /** @param nextEpoch numbers a new epoch: larger than any that the broadcast had before. */
+  constructor(nextEpoch: () => number) {
+    this.#nextEpoch = nextEpoch;
+    this.#epoch = nextEpoch();
   }
 
   /** Number of the current epoch. */
@@ -72,7 +74,7 @@ export class EpochTracker {
   }
 
   #begin(dtsMs: number): number {
-    this.#epoch += 1;
+    this.#epoch = this.#nextEpoch();
     this.#startMs = dtsMs;
     this.#newestMs = dtsMs;
     return this.#epoch;

@@ -3,6 +3,7 @@ import { writeFragment } from '../media/cmaf/fragment-writer.ts';
 import type { TrackInit, TrackKind } from '../media/fragment.ts';
 import type { Clock } from '../util/clock.ts';
 import { AppError } from '../util/errors.ts';
+import { AirGate } from './air-gate.ts';
 import { EpochTracker } from './epoch-tracker.ts';
 import type { IngestFrame, Publication, PublicationStats } from './publication.ts';
 import type { SourceTracks } from './source-tracks.ts';
@@ -14,18 +15,23 @@ export const PUBLICATION_LIMITS = Object.freeze({
   /** New epochs within a minute; each of them restarts every encoder of the broadcast. */
   maxEpochsPerMinute: 12,
   maxFrameBytes: 8 * 1024 * 1024,
-  /** Time after which a track that the previous publisher had and this one lacks is closed. */
+  /** Time from its first fragment after which a track that the previous publisher had and this one lacks is closed. */
   adoptWithinMs: 2_000,
 });
 
 interface Options {
   readonly broadcast: string;
-  readonly firstEpoch: number;
-  /** Where the frames go; closed at the end unless they were handed over. */
+  /** Where the frames go; stay open when the publication ends. */
   readonly tracks: SourceTracks;
   readonly clock: Clock;
+  /** Numbers a new epoch. */
+  readonly nextEpoch: () => number;
+  /** True if something else is on the air, which the publisher's first keyframe replaces. */
+  readonly standsBy: boolean;
+  /** Called when the publisher replaces what is on the air: that has to end before this returns. */
+  readonly onAir: () => void;
   /** Called once when the publication ends, by whichever side. */
-  readonly onEnd: (lastEpoch: number) => void;
+  readonly onEnd: () => void;
   /** Cuts the publisher's connection. */
   readonly disconnect: (reason: AppError) => void;
 }
@@ -40,11 +46,14 @@ interface SourceTrack {
 export class LivePublication implements Publication {
   readonly broadcast: string;
   readonly #options: Options;
-  readonly #epochs: EpochTracker;
   readonly #tracks = new Map<TrackKind, SourceTrack>();
-  readonly #startedAtMs: number;
-  #adopted = false;
   readonly #epochStartsMs: number[] = [];
+  #epochs: EpochTracker;
+  /** Present while something else is on the air. */
+  #gate: AirGate | undefined;
+  /** When the first fragment went out since the publisher is on the air. */
+  #onAirSinceMs: number | undefined;
+  #adopted = false;
   #ended = false;
   #frames = 0;
   #bytes = 0;
@@ -55,9 +64,9 @@ export class LivePublication implements Publication {
   constructor(options: Options) {
     this.broadcast = options.broadcast;
     this.#options = options;
-    this.#epochs = new EpochTracker(options.firstEpoch);
-    this.#startedAtMs = options.clock.nowMs();
-    this.#lastFrameAtMs = this.#startedAtMs;
+    this.#epochs = new EpochTracker(options.nextEpoch);
+    this.#lastFrameAtMs = options.clock.nowMs();
+    if (options.standsBy) this.standBy();
   }
 
   /** Wall clock of the newest usable frame, or of the start. */
@@ -65,12 +74,19 @@ export class LivePublication implements Publication {
     return this.#lastFrameAtMs;
   }
 
+  /** True once a frame has reached the source tracks. */
+  get hasMedia(): boolean {
+    return this.#frames > 0;
+  }
+
+  /** Something else goes on the air in the publisher's silence; its next keyframe begins a new epoch. */
+  standBy(): void {
+    this.#gate = new AirGate(this.#options.tracks.get('video') !== undefined);
+  }
+
   frame(init: TrackInit, frame: IngestFrame): void {
     if (this.#ended) return;
-    const epochBefore = this.#epochs.epoch;
-    const epoch = isUsable(frame) ? this.#epochs.place(init, (frame.dts * 1000) / init.timescale) : undefined;
-    if (this.#epochs.epoch !== epochBefore && this.#changesEpochTooOften()) return;
-    if (epoch === undefined || !this.#emit(init, frame, epoch)) this.#drop();
+    if (!isUsable(frame) || !this.#isOnAir(init, frame) || !this.#publish(init, frame)) this.#drop();
     else this.#count(frame);
   }
 
@@ -84,13 +100,9 @@ export class LivePublication implements Publication {
   }
 
   end(): void {
-    if (this.#leave()) this.#options.tracks.close();
-  }
-
-  /** Ends the publication in favour of a newer one, which takes the open source tracks over. */
-  handOver(reason: AppError): SourceTracks {
-    if (this.#leave()) this.#options.disconnect(reason);
-    return this.#options.tracks;
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.onEnd();
   }
 
   /** Ends the publication and cuts the publisher's connection, telling it why. */
@@ -99,11 +111,25 @@ export class LivePublication implements Publication {
     this.#options.disconnect(reason);
   }
 
-  #leave(): boolean {
-    if (this.#ended) return false;
-    this.#ended = true;
-    this.#options.onEnd(this.#epochs.epoch);
+  /** True if frames go out, from this one on if the publisher can replace what is on the air with it. */
+  #isOnAir(init: TrackInit, frame: IngestFrame): boolean {
+    if (this.#gate === undefined) return true;
+    this.#lastFrameAtMs = this.#options.clock.nowMs();
+    if (!this.#gate.opensAt(init.kind, frame.sync, this.#lastFrameAtMs)) return false;
+    this.#gate = undefined;
+    this.#options.onAir();
+    this.#epochs = new EpochTracker(this.#options.nextEpoch);
+    this.#tracks.clear();
+    this.#onAirSinceMs = undefined;
+    this.#adopted = false;
     return true;
+  }
+
+  #publish(init: TrackInit, frame: IngestFrame): boolean {
+    const epochBefore = this.#epochs.epoch;
+    const epoch = this.#epochs.place(init, (frame.dts * 1000) / init.timescale);
+    if (this.#epochs.epoch !== epochBefore && this.#changesEpochTooOften()) return false;
+    return epoch !== undefined && this.#emit(init, frame, epoch);
   }
 
   #emit(init: TrackInit, frame: IngestFrame, epoch: number): boolean {
@@ -132,7 +158,8 @@ export class LivePublication implements Publication {
 
   /** A track that only the previous publisher had would keep players waiting for its media for ever. */
   #closeOrphans(nowMs: number): void {
-    if (this.#adopted || nowMs - this.#startedAtMs < PUBLICATION_LIMITS.adoptWithinMs) return;
+    this.#onAirSinceMs ??= nowMs;
+    if (this.#adopted || nowMs - this.#onAirSinceMs < PUBLICATION_LIMITS.adoptWithinMs) return;
     this.#adopted = true;
     this.#options.tracks.keepOnly(new Set(this.#tracks.keys()));
   }
@@ -146,7 +173,7 @@ export class LivePublication implements Publication {
   #drop(): void {
     this.#droppedFrames += 1;
     this.#droppedInARow += 1;
-    if (this.#droppedInARow <= PUBLICATION_LIMITS.maxDroppedInARow) return;
+    if (this.#ended || this.#droppedInARow <= PUBLICATION_LIMITS.maxDroppedInARow) return;
     this.cut(
       new AppError(
         'BAD_MEDIA',

@@ -38,7 +38,7 @@ export interface Publication {
   frame(init: TrackInit, frame: IngestFrame): void;
   /** Facts for the publisher (`stats` messages) and for REST. */
   stats(): PublicationStats;
-  /** Ends the broadcast's source tracks. Idempotent. */
+  /** Tells that the publisher has gone, for whatever reason; the broadcast may wait for it. Idempotent. */
   end(): void;
 }
 

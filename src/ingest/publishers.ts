@@ -3,9 +3,10 @@ import type { Clock } from '../util/clock.ts';
 import type { Closable } from '../util/closer.ts';
 import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
-import { LivePublication } from './live-publication.ts';
-import type { Publication, PublicationStats, PublisherGate, PublishRequest } from './publication.ts';
-import { SourceTracks } from './source-tracks.ts';
+import { BroadcastSource, type ContinuitySettings, type PublisherRow, type WaitingRow } from './broadcast-source.ts';
+import type { LivePublication } from './live-publication.ts';
+import type { Publication, PublisherGate, PublishRequest } from './publication.ts';
+import type { SlateEncoder } from './stand-in.ts';
 
 /** What a broadcast may be called: `app/name`, safe in URLs, file names and logs. */
 const BROADCAST_PATTERN = /^[A-Za-z0-9_-]{1,32}\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
@@ -27,41 +28,39 @@ export interface PublishersOptions {
   readonly maxPublishers: number;
 }
 
-/** One live publisher, as shown to admins. */
-export interface PublisherRow {
-  readonly broadcast: string;
-  readonly protocol: PublishRequest['protocol'];
-  readonly remote: string;
-  readonly sinceMs: number;
-  readonly stats: PublicationStats;
-}
-
 interface Dependencies {
   readonly registry: BroadcasterRegistry;
   readonly keys: StreamKeyCheck;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: PublishersOptions;
-}
-
-interface Entry {
-  readonly request: PublishRequest;
-  readonly publication: LivePublication;
-  readonly sinceMs: number;
+  /** What a broadcast does without its publisher; asked whenever one leaves. */
+  readonly settings: (broadcast: string) => ContinuitySettings;
+  /** Makes slates; without it broadcasts wait without one. */
+  readonly slates?: SlateEncoder;
 }
 
 /** How many ended broadcasts the gate remembers, so that their epochs go on where they were. */
 const MAX_REMEMBERED_EPOCHS = 10_000;
+const TICK_MS = 100;
 
-/** The one way in: every protocol's publishers pass here, one a broadcast. */
+/** The one way in: every protocol's publishers pass here, one a broadcast. Keeps broadcasts whose publisher has gone. */
 export class Publishers implements PublisherGate, Closable {
   readonly #deps: Dependencies;
-  readonly #active = new Map<string, Entry>();
+  readonly #sources = new Map<string, BroadcastSource>();
   readonly #nextEpochs = new Map<string, number>();
+  readonly #stopTicking: () => void;
+  #returns = 0;
   #closed = false;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
+    this.#stopTicking = deps.clock.every(TICK_MS, () => this.#tick());
+  }
+
+  /** How often a publisher has come back to a broadcast that waited for it. */
+  get returns(): number {
+    return this.#returns;
   }
 
   async publish(request: PublishRequest): Promise<Publication> {
@@ -73,75 +72,88 @@ export class Publishers implements PublisherGate, Closable {
       );
     }
     await this.#deps.keys.authorize(broadcast, request.key);
-    return this.#admit(request, this.#makeRoom(broadcast));
+    if (this.#closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
+    const source = this.#sources.get(broadcast);
+    if (source?.publisher === undefined) this.#checkLimit();
+    else this.#checkTakeover(broadcast, source.publisher);
+    if (source !== undefined && source.publisher === undefined) this.#returns += 1;
+    return (source ?? this.#open(broadcast)).admit(request);
   }
 
   /** Live publishers, oldest first. */
   list(): PublisherRow[] {
-    return [...this.#active.values()].map(({ request, publication, sinceMs }) => ({
-      broadcast: request.broadcast,
-      protocol: request.protocol,
-      remote: request.remote,
-      sinceMs,
-      stats: publication.stats(),
-    }));
+    return this.#rows((source) => source.publisherRow);
   }
 
-  /** Ends a broadcast and cuts its publisher's connection; false if it is not live. */
+  /** Broadcasts that wait for their publisher, oldest first. */
+  waiting(): WaitingRow[] {
+    return this.#rows((source) => source.waitingRow);
+  }
+
+  /** Ends a broadcast at once and cuts its publisher's connection; false if it neither is live nor waits. */
   kick(broadcast: string): boolean {
-    const entry = this.#active.get(broadcast);
-    entry?.publication.cut(new AppError('GONE', `broadcast ${broadcast} was ended by an admin`));
-    return entry !== undefined;
+    const source = this.#sources.get(broadcast);
+    source?.end(new AppError('GONE', `broadcast ${broadcast} was ended by an admin`));
+    return source !== undefined;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const { publication } of [...this.#active.values()]) {
-      publication.cut(new AppError('UNAVAILABLE', 'the server is shutting down'));
-    }
-    return Promise.resolve();
+    this.#stopTicking();
+    const reason = new AppError('UNAVAILABLE', 'the server is shutting down');
+    await Promise.all([...this.#sources.values()].map((source) => source.close(reason)));
   }
 
-  /** Checks the limits and the takeover policy, and gives the source tracks: those of the older publisher if it has to go. */
-  #makeRoom(broadcast: string): SourceTracks {
-    if (this.#closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
-    const { options, clock, logger, registry } = this.#deps;
-    const older = this.#active.get(broadcast)?.publication;
-    if (older === undefined) {
-      if (this.#active.size < options.maxPublishers) return new SourceTracks(registry, broadcast);
-      throw new AppError(
-        'LIMIT_REACHED',
-        `${this.#active.size} publishers are live, which is the limit; end one first`,
-      );
-    }
+  #rows<T extends { readonly sinceMs: number }>(row: (source: BroadcastSource) => T | undefined): T[] {
+    const rows = [...this.#sources.values()].flatMap((source) => row(source) ?? []);
+    return rows.sort((a, b) => a.sinceMs - b.sinceMs);
+  }
+
+  #tick(): void {
+    for (const source of [...this.#sources.values()]) source.tick();
+  }
+
+  #checkLimit(): void {
+    const { maxPublishers } = this.#deps.options;
+    const live = [...this.#sources.values()].filter(({ publisher }) => publisher !== undefined).length;
+    if (live < maxPublishers) return;
+    throw new AppError('LIMIT_REACHED', `${live} publishers are live, which is the limit; end one first`);
+  }
+
+  #checkTakeover(broadcast: string, older: LivePublication): void {
+    const { options, clock, logger } = this.#deps;
     const silentMs = clock.nowMs() - older.lastFrameAtMs;
     const wins = options.takeover === 'always' || (options.takeover === 'when-silent' && silentMs >= options.silentMs);
     if (!wins) {
       throw new AppError('BUSY', `broadcast ${broadcast} has a publisher already; stop that one or use another name`);
     }
     logger.info({ broadcast, silentMs: Math.round(silentMs) }, 'a newer publisher takes the broadcast over');
-    return older.handOver(new AppError('CONFLICT', `a newer publisher of ${broadcast} took over`));
   }
 
-  #admit(request: PublishRequest, tracks: SourceTracks): Publication {
-    const { broadcast, protocol, remote, disconnect } = request;
-    const { clock, logger } = this.#deps;
-    const sinceMs = clock.nowMs();
-    const publication = new LivePublication({
-      broadcast,
-      tracks,
-      clock,
-      disconnect,
+  #open(broadcast: string): BroadcastSource {
+    const { registry, clock, logger, settings, slates } = this.#deps;
+    const source = new BroadcastSource({
+      ...{ broadcast, registry, clock, logger, slates },
       firstEpoch: this.#nextEpochs.get(broadcast) ?? 0,
-      onEnd: (lastEpoch) => {
-        this.#active.delete(broadcast);
-        this.#rememberEpoch(broadcast, lastEpoch + 1);
-        logger.info({ broadcast, protocol, remote, ...publication.stats() }, 'publisher left');
+      settings: () => settings(broadcast),
+      onWaiting: () => this.#boundWaiting(),
+      onEnded: (nextEpoch) => {
+        this.#sources.delete(broadcast);
+        this.#rememberEpoch(broadcast, nextEpoch);
       },
     });
-    this.#active.set(broadcast, { request, publication, sinceMs });
-    logger.info({ broadcast, protocol, remote }, 'publisher admitted');
-    return publication;
+    this.#sources.set(broadcast, source);
+    return source;
+  }
+
+  /** As many broadcasts may wait as publishers may be live; the one that has waited longest ends for another. */
+  #boundWaiting(): void {
+    const { maxPublishers } = this.#deps.options;
+    const rows = this.waiting();
+    for (const { broadcast } of rows.slice(0, Math.max(0, rows.length - maxPublishers))) {
+      this.#deps.logger.warn({ broadcast, maxPublishers }, 'too many broadcasts wait for their publishers; ended');
+      this.#sources.get(broadcast)?.end(new AppError('LIMIT_REACHED', 'too many broadcasts wait'));
+    }
   }
 
   #rememberEpoch(broadcast: string, epoch: number): void {

@@ -18,6 +18,9 @@ export interface TranscodeFigures {
 export interface MetricsSources {
   readonly transcodes: () => readonly TranscodeFigures[];
   readonly publishers: () => readonly { readonly protocol: string }[];
+  /** How many broadcasts wait for their publisher, and how often one has come back to a broadcast that waited. */
+  readonly waiting: () => number;
+  readonly publisherReturns: () => number;
   /** Viewers of all broadcasts. */
   readonly viewers: () => number;
 }
@@ -44,7 +47,10 @@ export class Metrics {
     );
     this.#jobs();
     this.#publishers();
-    this.#viewers();
+    this.#returns();
+    const { waiting, viewers } = sources;
+    this.#gauge('broadcasts_waiting', 'Broadcasts whose publisher has gone and may come back', waiting);
+    this.#gauge('viewers', 'Clients that asked for a playlist within the last seconds', viewers);
   }
 
   /** All figures as of now in Prometheus' text format, with its media type. */
@@ -134,14 +140,26 @@ export class Metrics {
     });
   }
 
-  #viewers(): void {
-    const { viewers } = this.#sources;
-    new Gauge({
-      name: 'laddercast_viewers',
-      help: 'Clients that asked for a playlist within the last seconds',
+  #returns(): void {
+    const { publisherReturns } = this.#sources;
+    new Counter({
+      name: 'laddercast_publisher_returns_total',
+      help: 'Publishers that came back to a broadcast that waited for them',
       registers: [this.#registry],
       collect() {
-        this.set(viewers());
+        this.reset();
+        this.inc(publisherReturns());
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, figure: () => number): void {
+    new Gauge({
+      name: `laddercast_${name}`,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(figure());
       },
     });
   }

@@ -76,7 +76,7 @@ describe('access', () => {
 describe('broadcasts', () => {
   it('show what publisher, registry and packager know', async () => {
     const app = await start({
-      publishers: { list: () => [publisher], kick: () => true },
+      publishers: { list: () => [publisher], waiting: () => [], kick: () => true },
       origin: {
         describe: () => [
           {
@@ -125,7 +125,9 @@ describe('broadcasts', () => {
 
   it('are ended by DELETE', async () => {
     const kicked: string[] = [];
-    const app = await start({ publishers: { list: () => [publisher], kick: (name) => kicked.push(name) > 0 } });
+    const app = await start({
+      publishers: { list: () => [publisher], waiting: () => [], kick: (name) => kicked.push(name) > 0 },
+    });
     const answer = await app.inject({ method: 'DELETE', url: '/api/v1/broadcasts/live/demo', headers: ADMIN });
     expect([answer.statusCode, kicked]).toEqual([204, ['live/demo']]);
   });

@@ -28,6 +28,7 @@ function setUp(options: Partial<PublishersOptions> = {}) {
     clock,
     logger: silentLogger,
     options: { ...defaults, ...options },
+    settings: () => ({ graceMs: 0, slate: false }),
   });
   const publish = (who: string, broadcast = 'live/demo', key = 'good') =>
     publishers.publish({

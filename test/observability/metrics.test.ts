@@ -14,7 +14,13 @@ const row = (overrides: Partial<TranscodeFigures> = {}): TranscodeFigures => ({
 });
 
 const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
-  const metrics = new Metrics({ transcodes: () => rows, publishers: () => [{ protocol: 'ws' }], viewers: () => 3 });
+  const metrics = new Metrics({
+    transcodes: () => rows,
+    publishers: () => [{ protocol: 'ws' }],
+    waiting: () => 2,
+    publisherReturns: () => 5,
+    viewers: () => 3,
+  });
   return (await metrics.render()).text.split('\n');
 };
 
@@ -46,17 +52,25 @@ describe('the metrics', () => {
     expect(lines.filter((line) => /^laddercast_transcode_lag.*audio/.test(line))).toEqual([]);
   });
 
-  it('count publishers by protocol, viewers, and the process itself', async () => {
+  it('count publishers by protocol, broadcasts that wait, viewers, and the process itself', async () => {
     const lines = await render([]);
     expect(lines).toContain('laddercast_publishers{protocol="rtmp"} 0');
     expect(lines).toContain('laddercast_publishers{protocol="ws"} 1');
     expect(lines).toContain('laddercast_viewers 3');
+    expect(lines).toContain('laddercast_broadcasts_waiting 2');
+    expect(lines).toContain('laddercast_publisher_returns_total 5');
     expect(lines.some((line) => line.startsWith('process_resident_memory_bytes '))).toBe(true);
   });
 
   it('forget a rung that is gone, and stay the same when asked twice', async () => {
     const rows = [row()];
-    const metrics = new Metrics({ transcodes: () => rows, publishers: () => [], viewers: () => 0 });
+    const metrics = new Metrics({
+      transcodes: () => rows,
+      publishers: () => [],
+      waiting: () => 0,
+      publisherReturns: () => 0,
+      viewers: () => 0,
+    });
     await metrics.render();
     expect((await metrics.render()).text).toContain('fragments_total{factory="ffmpeg",rendition="720p"} 10');
     rows.length = 0;

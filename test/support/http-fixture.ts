@@ -45,7 +45,7 @@ export class HttpFixture {
       logger: silentLogger,
       adminToken: new AdminToken(ADMIN_TOKEN),
       ladders,
-      publishers: { list: () => [], kick: () => false },
+      publishers: { list: () => [], waiting: () => [], kick: () => false },
       runner: { list: () => [] },
       origin: { describe: () => [] },
       viewers: { count: () => 0 },

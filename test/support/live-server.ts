@@ -35,6 +35,15 @@ audioBitrateKbps = 64
 preset = "ultrafast"
 `;
 
+/** What differs from a plain server. */
+interface LiveServerOptions {
+  readonly ladder?: string;
+  /** Further lines of `laddercast.toml`; the table `publish` is not for here. */
+  readonly settings?: string;
+  /** Keys of the table `publish`. Without a grace time, broadcasts end with their publishers. */
+  readonly publish?: Readonly<Record<string, string | number | boolean>>;
+}
+
 /** A whole Laddercast on loopback with its own folder and any free ports. */
 export class LiveServer {
   readonly app: RunningApp;
@@ -45,18 +54,20 @@ export class LiveServer {
     this.#folder = folder;
   }
 
-  /** Starts a server; `settings` are further lines of `laddercast.toml`. */
-  static async start(options: { ladder?: string; settings?: string } = {}): Promise<LiveServer> {
+  /** Starts a server. */
+  static async start(options: LiveServerOptions = {}): Promise<LiveServer> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-live-'));
     const server = new LiveServer(await LiveServer.#boot(folder, options), folder);
     return server;
   }
 
-  static async #boot(folder: string, { ladder = SMALL_LADDER, settings = '' }: { ladder?: string; settings?: string }) {
+  static async #boot(folder: string, { ladder = SMALL_LADDER, settings = '', publish = {} }: LiveServerOptions) {
     await writeFile(path.join(folder, 'ladder.toml'), ladder);
     const lines = [
       ...['host = "127.0.0.1"', 'rtmpPort = 0', 'httpPort = 0', 'dataDir = "data"', 'ladders = ["./ladder.toml"]'],
-      ...[`streamKey = "${STREAM_KEY}"`, `adminToken = "${ADMIN_TOKEN}"`, settings],
+      ...[`streamKey = "${STREAM_KEY}"`, `adminToken = "${ADMIN_TOKEN}"`],
+      ...Object.entries({ graceMs: 0, ...publish }).map(([key, value]) => `publish.${key} = ${JSON.stringify(value)}`),
+      settings,
     ];
     await writeFile(path.join(folder, 'laddercast.toml'), lines.join('\n'));
     return startApp(loadConfig({ argv: [], env: {}, cwd: folder }), silentLogger);
