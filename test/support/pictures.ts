@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import type { Keyframe } from '../../src/stills/keyframe.ts';
+import { videoSource } from './transcode-source.ts';
+
+/** A decoded picture. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** Red, green and blue of a pixel, 0 to 255. */
+  at(x: number, y: number): [number, number, number];
+}
+
+/** Decodes a JPEG; fails unless it is a whole one. */
+export async function decodeJpeg(jpeg: Buffer): Promise<Picture> {
+  const args = [
+    '-v',
+    'error',
+    '-xerror',
+    '-f',
+    'jpeg_pipe',
+    '-i',
+    'pipe:0',
+    '-f',
+    'image2pipe',
+    '-c:v',
+    'ppm',
+    'pipe:1',
+  ];
+  const decoder = spawn('ffmpeg', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  decoder.stdin.end(jpeg);
+  const [ppm] = await Promise.all([buffer(decoder.stdout), once(decoder, 'exit')]);
+  const header = /^P6\n(\d+) (\d+)\n255\n/.exec(ppm.subarray(0, 40).toString('latin1'));
+  if (header === null) throw new Error('the JPEG holds no picture');
+  const width = Number(header[1]);
+  const pixels = ppm.subarray(header[0].length);
+  return {
+    ...{ width, height: Number(header[2]) },
+    at: (x, y) => [...pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)] as [number, number, number],
+  };
+}
+
+/** Media of one keyframe. */
+export interface KeyframeMedia {
+  readonly init: Buffer;
+  readonly fragment: Buffer;
+}
+
+/** Keyframes of one colour each (0xRRGGBB), a second apart, with one init. */
+export async function colourKeyframes(
+  colours: readonly number[],
+  { size = '320x180', encoder }: { size?: string; encoder?: readonly string[] } = {},
+): Promise<KeyframeMedia[]> {
+  const channel = (shift: number): string =>
+    colours.map((colour, index) => `eq(N,${index})*${(colour >> shift) & 0xff}`).join('+');
+  const paint = `format=gbrp,geq=r='${channel(16)}':g='${channel(8)}':b='${channel(0)}'`;
+  const tagged = `${paint},scale=out_color_matrix=bt709,format=yuv420p,setparams=colorspace=bt709`;
+  const { init, fragments } = await videoSource({
+    ...{ size, rate: 1, seconds: colours.length, gop: 1, startS: 0, filter: tagged },
+    ...(encoder !== undefined && { encoder }),
+  });
+  return fragments.map(({ bytes }) => ({ init: init.bytes, fragment: bytes }));
+}
+
+/** Keyframes as a packager lists them: segments of `durationMs`, one after the other. */
+export function listKeyframes(
+  media: readonly KeyframeMedia[],
+  { msn = 7, startMs = 0, durationMs = 10_000 }: { msn?: number; startMs?: number; durationMs?: number } = {},
+): Keyframe[] {
+  return media.map(({ init, fragment }, index) => ({
+    ...{ msn: msn + index, programDateTimeMs: startMs + index * durationMs, durationMs, init },
+    read: () => Promise.resolve(fragment),
+  }));
+}
