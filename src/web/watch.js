@@ -1,143 +1,127 @@
 // The watch page: plays one broadcast, waits for it while it is not there, and starts again when it comes back.
-import { probeBroadcast } from './probe.js';
+import { BEHIND_S, LivePlayback, playerKind } from './player/live-playback.js';
+import { probeBroadcast } from './player/playlists.js';
+import { QualityMenu } from './player/quality-menu.js';
+import { Recording } from './player/recording.js';
+import { Stage } from './player/stage.js';
 
 const [, , app, name] = location.pathname.split('/');
-const playlist = `/hls/${app}/${name}/index.m3u8`;
+const recording = new URLSearchParams(location.search).get('archive');
 const POLL_MS = 2_000;
-const RECOVERIES = 3;
+const SHOW_MS = 500;
 
-const video = document.getElementById('video');
-const quality = document.getElementById('quality');
-const qualityLabel = document.getElementById('quality-label');
-const unmute = document.getElementById('unmute');
+const byId = (id) => document.getElementById(id);
+const stage = new Stage(byId('stage'));
+const unmute = byId('unmute');
 const title = decodeURIComponent(`${app}/${name}`);
-document.getElementById('title').textContent = title;
-document.title = `${title} – live`;
+byId('title').textContent = title;
+document.title = `${title} – ${recording === null ? 'live' : 'recording'}`;
 
-/** The running player, or undefined while the page waits. */
-let player;
+/** What plays, or undefined while the page waits. */
+let playback;
 
-show('waiting', `${title} has not started yet. It plays here as soon as it does.`);
-await wait();
+const menu = new QualityMenu(byId('quality'), byId('quality-label'), (quality) => playback?.choose(quality));
+
+unmute.addEventListener('click', () => {
+  stage.video.muted = false;
+  if (stage.video.volume === 0) stage.video.volume = 1;
+});
+byId('live').addEventListener('click', () => {
+  playback.player.goLive();
+  void stage.video.play();
+});
+stage.on('volumechange', () => (unmute.hidden = !stage.video.muted));
+stage.on('playing', () => {
+  show('playing');
+  unmute.hidden = !stage.video.muted;
+});
+// A browser that wants a click first offers its own button beneath the message.
+stage.on('loadeddata', () => {
+  if (stage.video.paused) show('playing');
+});
+stage.on('ended', () => {
+  if (recording === null) leave(`${title} has ended. If it comes back, it plays here.`);
+});
+setInterval(showPosition, SHOW_MS);
+
+if (playerKind() === undefined) show('failed', 'This browser cannot play the stream. Please try a current one.');
+else if (recording !== null) playRecording();
+else {
+  show('waiting', `${title} has not started yet. It plays here as soon as it does.`);
+  await wait();
+}
 
 function show(state, text = '') {
   document.body.dataset.state = state;
-  document.getElementById('message').textContent = text;
+  byId('message').textContent = text;
 }
 
 /** Looks for the broadcast until it is there, then plays it. */
 async function wait() {
+  const playlist = `/hls/${app}/${name}/index.m3u8`;
   for (;;) {
     const found = await probeBroadcast(playlist);
-    if (found === 'live') return play();
+    if (found === 'live') return playLive(playlist);
     if (found === 'ended') show('waiting', `${title} has ended. If it comes back, it plays here.`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
-function play() {
-  if (window.Hls?.isSupported()) player = playWithHls();
-  else if (video.canPlayType('application/vnd.apple.mpegurl')) player = playNatively();
-  else return show('failed', 'This browser cannot play the stream. Please try a current one.');
-  video.controls = true;
-  video.play().catch(() => undefined);
+function playLive(playlist) {
+  stage.video.controls = true;
+  playback = new LivePlayback(stage, {
+    playlist,
+    onQualities: showQualities,
+    onInterrupted: (interrupted) => {
+      if (interrupted) show('interrupted');
+      else if (document.body.dataset.state === 'interrupted') show('playing');
+    },
+    onGone: (ended) =>
+      leave(
+        ended
+          ? `${title} has ended. If it comes back, it plays here.`
+          : 'The stream was interrupted. It goes on as soon as it is back.',
+      ),
+  });
 }
 
-/** Ends the player and goes back to waiting. */
+function playRecording() {
+  show('waiting', 'The recording is loading.');
+  stage.video.controls = true;
+  playback = new Recording(stage, {
+    playlist: `/hls/${app}/${name}/archives/${encodeURIComponent(recording)}/index.m3u8`,
+    onQualities: showQualities,
+    onFailed: () => show('failed', 'This recording cannot be played. It may have been deleted.'),
+  });
+}
+
+/** Ends the playback and goes back to waiting. */
 function leave(text) {
-  if (player === undefined) return;
-  player.end();
-  player = undefined;
-  qualityLabel.hidden = true;
-  quality.replaceChildren();
-  video.controls = false;
-  video.removeAttribute('src');
-  video.load();
-  document.getElementById('latency').textContent = '';
+  if (playback === undefined) return;
+  playback.end();
+  playback = undefined;
+  menu.clear();
+  stage.video.controls = false;
+  stage.video.removeAttribute('src');
+  stage.video.load();
+  showPosition();
   show('waiting', text);
   setTimeout(wait, POLL_MS);
 }
 
-function playWithHls() {
-  const { Hls } = window;
-  const hls = new Hls({
-    workerPath: '/assets/hls.worker.js',
-    lowLatencyMode: true,
-    liveSyncDuration: 5,
-    liveMaxLatencyDuration: 15,
-    maxLiveSyncPlaybackRate: 1.05,
-    backBufferLength: 30,
-  });
-  let recoveries = 0;
-  hls.on(Hls.Events.MANIFEST_PARSED, () => fillQualities(hls));
-  hls.on(Hls.Events.LEVELS_UPDATED, () => fillQualities(hls));
-  hls.on(Hls.Events.LEVEL_SWITCHED, () => {
-    // A quality that was taken away is left by the player itself, which goes back to choosing.
-    if (hls.autoLevelEnabled) quality.value = '';
-    fillQualities(hls);
-  });
-  hls.on(Hls.Events.ERROR, (_event, { fatal, type }) => {
-    if (!fatal) return;
-    recoveries += 1;
-    if (type === Hls.ErrorTypes.MEDIA_ERROR && recoveries <= RECOVERIES) hls.recoverMediaError();
-    else leave('The stream was interrupted. It goes on as soon as it is back.');
-  });
-  hls.loadSource(playlist);
-  hls.attachMedia(video);
-  return { end: () => hls.destroy(), latencyS: () => hls.latency, hls };
+function showQualities() {
+  if (playback === undefined) return;
+  const { qualities, player } = playback;
+  menu.show(qualities, { chosen: player.quality, playing: player.playing });
+  document.body.dataset.picture = String(player.playing === undefined || player.playing.height > 0);
 }
 
-function playNatively() {
-  video.src = playlist;
-  const failed = () => leave('The stream was interrupted. It goes on as soon as it is back.');
-  video.addEventListener('error', failed, { once: true });
-  return { end: () => video.removeEventListener('error', failed), latencyS: () => 0 };
+function showPosition() {
+  const { latencyS = 0, behindS = 0, date } = playback?.player ?? {};
+  const isBehind = behindS > BEHIND_S && document.body.dataset.state === 'playing';
+  document.body.dataset.behind = String(isBehind);
+  byId('live').hidden = !isBehind;
+  byId('latency').textContent = latencyS > 0 ? `${latencyS.toFixed(1)} s behind live` : '';
+  byId('date').textContent = isBehind && date ? date.toLocaleTimeString() : '';
+  byId('date').dateTime = date?.toISOString() ?? '';
 }
-
-function fillQualities(hls) {
-  const chosen = quality.value;
-  const options = hls.levels
-    .filter(({ loadError }) => loadError === 0)
-    .sort((a, b) => b.bitrate - a.bitrate)
-    .map((level) => new Option(nameOf(level), idOf(level)));
-  quality.replaceChildren(new Option('Automatic', ''), ...options);
-  quality.value = options.some(({ value }) => value === chosen) ? chosen : '';
-  qualityLabel.hidden = options.length < 2;
-  labelAutomatic(hls);
-}
-
-/** Stays the same when other levels come or go, unlike the index. */
-function idOf({ uri }) {
-  return uri;
-}
-
-function nameOf({ height, width, bitrate, frameRate }) {
-  if (!height) return `Sound only · ${Math.round(bitrate / 1000)} kbit/s`;
-  const rate = frameRate > 31 ? Math.round(frameRate) : '';
-  return `${Math.min(width, height)}p${rate} · ${(bitrate / 1e6).toFixed(1)} Mbit/s`;
-}
-
-function labelAutomatic(hls) {
-  const level = hls.levels[hls.currentLevel];
-  const [automatic] = quality.options;
-  if (automatic !== undefined) automatic.text = level?.height ? `Automatic (${level.height}p)` : 'Automatic';
-}
-
-quality.addEventListener('change', () => {
-  const { hls } = player ?? {};
-  if (hls) hls.nextLevel = hls.levels.findIndex((level) => idOf(level) === quality.value);
-});
-unmute.addEventListener('click', () => {
-  video.muted = false;
-  if (video.volume === 0) video.volume = 1;
-});
-video.addEventListener('volumechange', () => (unmute.hidden = !video.muted));
-video.addEventListener('playing', () => {
-  show('playing');
-  unmute.hidden = !video.muted;
-});
-video.addEventListener('ended', () => leave(`${title} has ended. If it comes back, it plays here.`));
-setInterval(() => {
-  const latencyS = player?.latencyS() ?? 0;
-  document.getElementById('latency').textContent = latencyS > 0 ? `${latencyS.toFixed(1)} s behind live` : '';
-}, 500);

@@ -1,0 +1,61 @@
+// What the pages read of playlists themselves, beside the player.
+
+/** The query that asks for the newest segments only: enough to know where the live edge is, and small. */
+const SHORT = '?dvr=0';
+
+/**
+ * Tells whether a broadcast can be played right now. An ended one stays readable for a while, so its variants are asked.
+ *
+ * @param {string} playlist path of the multivariant playlist
+ * @returns {Promise<'absent' | 'live' | 'ended'>}
+ */
+export async function probeBroadcast(playlist) {
+  const variants = await readVariants(`${playlist}${SHORT}`);
+  const [first] = variants ?? [];
+  const media = first === undefined ? undefined : await read(first);
+  if (media === undefined) return 'absent';
+  return media.includes('#EXT-X-ENDLIST') ? 'ended' : 'live';
+}
+
+/**
+ * The addresses of everything that a multivariant playlist offers, pictures and sounds; `undefined` if it is not there.
+ *
+ * @param {string} playlist
+ * @returns {Promise<string[] | undefined>}
+ */
+export async function readVariants(playlist) {
+  const text = await read(playlist);
+  if (text === undefined) return undefined;
+  const base = new URL(playlist, location.href);
+  return text
+    .split('\n')
+    .map((line) => (line.startsWith('#EXT-X-MEDIA:') ? /[,:]URI="([^"]*)"/.exec(line)?.[1] : line.trim()))
+    .filter((uri) => uri && !uri.startsWith('#'))
+    .map((uri) => new URL(uri, base).href);
+}
+
+/**
+ * Where a media playlist ends: a text that changes with every segment and part. `undefined` if it cannot be read.
+ *
+ * @param {string} playlist
+ * @returns {Promise<string | undefined>}
+ */
+export async function readLiveEdge(playlist) {
+  const url = new URL(playlist, location.href);
+  url.searchParams.set('dvr', '0');
+  const text = await read(url);
+  if (text === undefined) return undefined;
+  const count = (tag) => text.split(tag).length - 1;
+  const first = /#EXT-X-MEDIA-SEQUENCE:\d+/.exec(text)?.[0];
+  return [first, count('#EXTINF:'), count('#EXT-X-PART:'), count('#EXT-X-ENDLIST')].join(' ');
+}
+
+/** `no-cache` asks the server each time, and costs no bytes if nothing has changed. */
+async function read(url) {
+  try {
+    const answer = await fetch(url, { cache: 'no-cache' });
+    return answer.ok ? await answer.text() : undefined;
+  } catch {
+    return undefined;
+  }
+}
