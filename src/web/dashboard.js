@@ -1,6 +1,9 @@
 // The dashboard: what the REST API tells, refreshed every two seconds.
 import { ApiError, call, token } from './api.js';
-import { element, renderList } from './dom.js';
+import { showArchives } from './dashboard/archives.js';
+import { showBroadcasts } from './dashboard/broadcasts.js';
+import { showRungs } from './dashboard/rungs.js';
+import { showTranscodes } from './dashboard/transcodes.js';
 
 const REFRESH_MS = 2_000;
 const byId = (id) => document.getElementById(id);
@@ -46,6 +49,11 @@ async function attempt(action) {
   }
 }
 
+/** Deletes something of the API. */
+async function remove(path) {
+  byId('status').textContent = await attempt(() => call('DELETE', path));
+}
+
 async function refresh() {
   clearTimeout(timer);
   if (token.get() === null) return showSignIn('');
@@ -53,12 +61,16 @@ async function refresh() {
     const [broadcasts, rungs, transcodes] = await Promise.all(
       ['broadcasts', 'renditions', 'transcodes'].map((path) => call('GET', path)),
     );
+    // A server without recordings has no such list.
+    const archives = await call('GET', 'archives').catch(() => []);
     signIn.hidden = true;
     byId('admin').hidden = byId('leave').hidden = false;
     byId('status').textContent = '';
-    showBroadcasts(broadcasts);
-    showRungs(rungs);
-    showTranscodes(transcodes);
+    showBroadcasts(byId('broadcasts'), broadcasts, (name) => remove(`broadcasts/${name}`));
+    showRungs({ rows: byId('rungs'), ladders: addRung.elements.ladder }, rungs, remove);
+    showTranscodes(byId('transcodes'), transcodes);
+    byId('recordings').hidden = archives.length === 0;
+    showArchives(byId('archives'), archives, remove);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       token.forget();
@@ -75,123 +87,6 @@ function showSignIn(problem) {
   signIn.hidden = false;
   signIn.querySelector('.problem').textContent = problem;
   signIn.elements.token.focus();
-}
-
-function showBroadcasts(broadcasts) {
-  const none = { name: '' };
-  renderList(
-    byId('broadcasts'),
-    broadcasts.length === 0 ? [none] : broadcasts,
-    ({ name }) => name,
-    (broadcast) =>
-      broadcast === none
-        ? element(
-            'p',
-            { className: 'empty' },
-            'Nobody is live. In OBS, set the server to rtmp://THIS-HOST/live and the stream key to NAME?key=SECRET.',
-          )
-        : broadcastCard(broadcast),
-  );
-}
-
-function broadcastCard({ name, state, playlist, watch, viewers, source, renditions, warnings, publisher }) {
-  const video = source.find(({ track }) => track === 'video');
-  const audio = source.find(({ track }) => track === 'audio');
-  const facts = [
-    publisher && `${publisher.protocol} from ${publisher.remote}`,
-    video &&
-      `${video.width}×${video.height}${video.frameRate ? ` at ${Math.round(video.frameRate)} fps` : ''}, ${video.codec}`,
-    audio && `${audio.codec}, ${audio.sampleRate / 1000} kHz`,
-    `${viewers} watching`,
-  ];
-  const tone = { playable: 'good', starting: 'soft', withheld: 'warn' };
-  return element(
-    'div',
-    { className: 'broadcast' },
-    element(
-      'div',
-      { className: 'line' },
-      element('h3', {}, name),
-      element('span', { className: state === 'live' ? 'tag good' : 'tag soft' }, state),
-      element('a', { href: watch }, 'Watch'),
-      element('a', { href: playlist }, 'Playlist'),
-    ),
-    element('p', { className: 'line soft' }, ...facts.filter(Boolean).map((fact) => element('span', {}, fact))),
-    element(
-      'p',
-      { className: 'line' },
-      ...renditions.map(({ name: rung, state: rungState, reason, averageKbps }) =>
-        element(
-          'span',
-          { className: `tag ${tone[rungState] ?? ''}`, title: reason ?? rungState },
-          averageKbps ? `${rung} · ${Math.round(averageKbps)} kbit/s` : rung,
-        ),
-      ),
-    ),
-    ...renditions
-      .filter(({ state: rungState, reason }) => rungState === 'withheld' && reason)
-      .map(({ name: rung, reason }) => element('p', { className: 'warning' }, `${rung}: ${reason}`)),
-    ...warnings.map((warning) => element('p', { className: 'warning' }, warning)),
-  );
-}
-
-function showRungs(rungs) {
-  renderList(byId('rungs'), rungs, ({ ladder, name }) => `${ladder} ${name}`, rungRow);
-  const ladders = [...new Set(rungs.map(({ ladder }) => ladder))];
-  renderList(addRung.elements.ladder, ladders, String, (ladder) => element('option', {}, ladder));
-}
-
-function rungRow({ ladder, name, factory, width, height, videoBitrateKbps, audioBitrateKbps }) {
-  const path = `renditions/${encodeURIComponent(name)}?ladder=${encodeURIComponent(ladder)}`;
-  const remove = async () => {
-    if (!confirm(`Remove the rung "${name}"? Viewers of it are moved to another one.`)) return;
-    byId('status').textContent = await attempt(() => call('DELETE', path));
-  };
-  const picture =
-    factory === 'passthrough' ? 'as it comes' : width || height ? `${width ?? '…'}×${height ?? '…'}` : 'none';
-  return row(
-    name,
-    ladder,
-    picture,
-    videoBitrateKbps && `${videoBitrateKbps} kbit/s`,
-    audioBitrateKbps && `${audioBitrateKbps} kbit/s`,
-    element('button', { type: 'button', onclick: remove }, 'Remove'),
-  );
-}
-
-function showTranscodes(transcodes) {
-  const keyOf = ({ factory, rendition, broadcast, track }) => [factory, rendition, broadcast, track].join(' ');
-  const live = transcodes.filter(({ state, reason }) => state !== 'ended' && !(state === 'skipped' && !reason));
-  renderList(byId('transcodes'), live, keyOf, transcodeRow);
-}
-
-function transcodeRow(transcode) {
-  const { broadcast, rendition, track, state, reason, encoder, factory, speed, lagMs, bitrateKbps } = transcode;
-  const { fragmentsSeen, fragmentsOut, dropped, restarts, panics } = transcode;
-  const tone = { running: 'good', failed: 'bad', 'backing-off': 'warn' }[state] ?? 'soft';
-  return row(
-    broadcast,
-    rendition,
-    track,
-    element('span', { className: tone, title: reason ?? '' }, state),
-    encoder ?? factory,
-    speed !== undefined && `${speed.toFixed(2)}×`,
-    lagMs !== undefined && `${Math.round(lagMs)} ms`,
-    bitrateKbps !== undefined && `${Math.round(bitrateKbps)} kbit/s`,
-    String(fragmentsSeen),
-    String(fragmentsOut),
-    String(dropped),
-    String(restarts),
-    String(panics.start + panics.fragment + panics.stop),
-  );
-}
-
-function row(...cells) {
-  return element(
-    'tr',
-    {},
-    ...cells.map((cell) => element('td', {}, cell === undefined || cell === false ? '–' : cell)),
-  );
 }
 
 void refresh();

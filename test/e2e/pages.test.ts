@@ -76,7 +76,7 @@ interface Video {
   readonly muted: boolean;
 }
 
-const video = <T>(read: (element: Video) => T): Promise<T> => page.locator('video').evaluate(read as never);
+const video = <T>(read: (element: Video) => T): Promise<T> => page.locator('#video').evaluate(read as never);
 
 /** Writes a live stream of some seconds with two qualities, as any HLS server would have it. */
 function stream(seconds: number): void {

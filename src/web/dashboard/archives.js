@@ -1,0 +1,41 @@
+import { element, renderList } from '../dom.js';
+import { tableRow } from './table-row.js';
+
+/**
+ * Shows the recordings, newest first.
+ *
+ * @param {HTMLElement} container
+ * @param {object[]} archives as the API tells them
+ * @param {(path: string) => void} onDelete with the path of the recording in the API
+ */
+export function showArchives(container, archives, onDelete) {
+  const newestFirst = [...archives].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  renderList(
+    container,
+    newestFirst,
+    ({ id }) => id,
+    (archive) => archiveRow(archive, onDelete),
+  );
+}
+
+function archiveRow({ id, broadcast, startedAt, durationMs, bytes, playlist }, onDelete) {
+  const path = `archives/${encodeURIComponent(id)}`;
+  const remove = () => {
+    if (confirm(`Delete the recording of "${broadcast}" for good?`)) onDelete(path);
+  };
+  return tableRow(
+    broadcast,
+    new Date(startedAt).toLocaleString(),
+    durationOf(durationMs),
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    element('a', { href: `/watch/${broadcast}?archive=${encodeURIComponent(id)}` }, 'Watch'),
+    element('a', { href: playlist }, 'Playlist'),
+    element('button', { type: 'button', className: 'small', onclick: remove }, 'Delete'),
+  );
+}
+
+function durationOf(durationMs) {
+  const totalS = Math.round(durationMs / 1000);
+  const two = (value) => String(value).padStart(2, '0');
+  return `${Math.floor(totalS / 3600)}:${two(Math.floor(totalS / 60) % 60)}:${two(totalS % 60)}`;
+}
