@@ -21,6 +21,8 @@ import { Scrubber } from './observability/scrubber.ts';
 import { AudioPassthroughFactory } from './transcode/audio-passthrough.ts';
 import { EncoderBroker } from './transcode/encoders.ts';
 import { FfmpegFactory } from './transcode/ffmpeg/ffmpeg-factory.ts';
+import { SlateEncoder } from './stills/slate-encoder.ts';
+import { StillRenderer } from './stills/still-renderer.ts';
 import { PassthroughFactory } from './transcode/passthrough.ts';
 import { TranscodeRunner } from './transcode/runner.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -42,6 +44,9 @@ export interface RunningApp extends Closable {
 
 /** Where the ready ladders are: `ladders/` beside `src/` and `dist/`. */
 const READY_LADDERS = path.join(import.meta.dirname, '..', 'ladders');
+
+/** Every segment of a slate has to begin with a keyframe, as those of its source did. */
+const SLATE_KEYFRAME_EACH_MS = 2_000;
 
 /**
  * Starts everything that the configuration asks for.
@@ -96,7 +101,11 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
 
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
   const settings = broadcastSettings(config);
-  const publishers = own(new Publishers({ registry, keys, clock, logger, options: config.publish, settings }));
+  const slates = new SlateEncoder({
+    renderer: own(new StillRenderer({ binaryPath: encoders.binary.path, maxWaiting: 2 * config.publish.maxPublishers })),
+    keyframeEachMs: Math.min(SLATE_KEYFRAME_EACH_MS, config.hls.segmentTargetMs),
+  });
+  const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
   const websocket = new WsIngest({ gate: publishers, clock, logger });
 
   let unreadyReason: string | undefined = 'starting';
