@@ -73,3 +73,14 @@ export function listKeyframes(
     read: () => Promise.resolve(fragment),
   }));
 }
+
+/** How far the channel that differs most is from that of a colour (0xRRGGBB). */
+export function colourDistance(pixel: readonly [number, number, number], colour: number): number {
+  return Math.max(...pixel.map((value, index) => Math.abs(value - ((colour >> (16 - 8 * index)) & 0xff))));
+}
+
+/** The same boxes around bytes that mean nothing. */
+export function noisy(fragment: Buffer): Buffer {
+  const copy = Buffer.from(fragment);
+  return copy.fill(0xa5, copy.indexOf('mdat') + 4);
+}
