@@ -18,11 +18,11 @@ import { LadderStore } from './ladder/ladder-store.ts';
 import type { BannerFacts } from './observability/banner.ts';
 import { Metrics } from './observability/metrics.ts';
 import { Scrubber } from './observability/scrubber.ts';
+import { SlateEncoder } from './stills/slate-encoder.ts';
+import { StillRenderer } from './stills/still-renderer.ts';
 import { AudioPassthroughFactory } from './transcode/audio-passthrough.ts';
 import { EncoderBroker } from './transcode/encoders.ts';
 import { FfmpegFactory } from './transcode/ffmpeg/ffmpeg-factory.ts';
-import { SlateEncoder } from './stills/slate-encoder.ts';
-import { StillRenderer } from './stills/still-renderer.ts';
 import { PassthroughFactory } from './transcode/passthrough.ts';
 import { TranscodeRunner } from './transcode/runner.ts';
 import { type Clock, systemClock } from './util/clock.ts';
@@ -102,7 +102,9 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
   const settings = broadcastSettings(config);
   const slates = new SlateEncoder({
-    renderer: own(new StillRenderer({ binaryPath: encoders.binary.path, maxWaiting: 2 * config.publish.maxPublishers })),
+    renderer: own(
+      new StillRenderer({ binaryPath: encoders.binary.path, maxWaiting: 2 * config.publish.maxPublishers }),
+    ),
     keyframeEachMs: Math.min(SLATE_KEYFRAME_EACH_MS, config.hls.segmentTargetMs),
   });
   const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
