@@ -96,7 +96,8 @@ export class BroadcastPackager {
     const version = renditions.map(({ name, state, packagers }) =>
       [name, state, ...packagers.map((p) => p.version)].join(),
     );
-    const snapshot = listLadder(renditions, this.#context.options.sharedAudioRendition);
+    const playable = renditions.filter(({ state }) => state === 'playable');
+    const snapshot = listLadder(playable, this.#context.options.sharedAudioRendition);
     if (snapshot.variants.length === 0) return undefined;
     return this.#memo.get(version.join(' '), () => renderMultivariantPlaylist(snapshot));
   }

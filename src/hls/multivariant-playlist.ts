@@ -20,47 +20,79 @@ export interface Variant {
   readonly audioGroup: string | undefined;
 }
 
+/** One `EXT-X-I-FRAME-STREAM-INF`. Rates are bit/s. */
+export interface IFrameVariant {
+  readonly uri: string;
+  readonly bandwidth: number;
+  readonly averageBandwidth: number;
+  readonly codecs: readonly string[];
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+}
+
 /** What a multivariant playlist says. */
 export interface MultivariantSnapshot {
   readonly audioGroups: readonly AudioGroup[];
   /** In the order in which they are listed; players start with the first. */
   readonly variants: readonly Variant[];
+  readonly iframeVariants: readonly IFrameVariant[];
 }
 
-/** Renders a multivariant playlist (draft-pantos-hls-rfc8216bis, section 4.4.6). */
-export function renderMultivariantPlaylist({ audioGroups, variants }: MultivariantSnapshot): string {
-  const media = audioGroups.map((group) => `#EXT-X-MEDIA:${audioAttributes(group)}`);
-  const streams = variants.flatMap((variant) => [`#EXT-X-STREAM-INF:${streamAttributes(variant)}`, variant.uri]);
+/** The rate at which players should start (Apple's HLS authoring specification, 1.32), bit/s. */
+const DEFAULT_BANDWIDTH = 2_000_000;
+
+/**
+ * Renders a multivariant playlist (draft-pantos-hls-rfc8216bis, section 4.4.6).
+ * @param query appended to the URIs of all media playlists, without `?`
+ */
+export function renderMultivariantPlaylist(
+  { audioGroups, variants, iframeVariants }: MultivariantSnapshot,
+  query = '',
+): string {
+  const suffix = query === '' ? '' : `?${query}`;
+  const media = audioGroups.map((group) => `#EXT-X-MEDIA:${audioAttributes(group, suffix)}`);
+  const streams = variants.flatMap((variant) => [
+    `#EXT-X-STREAM-INF:${streamAttributes(variant)}`,
+    `${variant.uri}${suffix}`,
+  ]);
+  const iframes = iframeVariants.map(
+    (variant) =>
+      `#EXT-X-I-FRAME-STREAM-INF:${[...pictureAttributes(variant), `URI="${variant.uri}${suffix}"`].join(',')}`,
+  );
   const head = ['#EXTM3U', `#EXT-X-VERSION:${PLAYLIST_VERSION}`, '#EXT-X-INDEPENDENT-SEGMENTS'];
-  return `${[...head, ...media, ...streams].join('\n')}\n`;
+  return `${[...head, ...media, ...streams, ...iframes].join('\n')}\n`;
 }
 
-/** The middle rung first, where players start; then the others from high to low, those without a picture last. */
+/** The rung nearest to 2 Mbit/s first, where players start; then the others from high to low, those without a picture last. */
 export function orderVariants(variants: readonly Variant[]): Variant[] {
   const pixels = ({ width = 0, height = 0 }: Variant): number => width * height;
+  const distance = ({ bandwidth }: Variant): number => Math.abs(bandwidth - DEFAULT_BANDWIDTH);
   const sorted = [...variants].sort(
     (a, b) => pixels(b) - pixels(a) || b.bandwidth - a.bandwidth || (a.uri < b.uri ? -1 : 1),
   );
-  const withPicture = sorted.filter((variant) => pixels(variant) > 0);
-  const middle = withPicture[Math.floor((withPicture.length - 1) / 2)];
-  return middle === undefined ? sorted : [middle, ...sorted.filter((variant) => variant !== middle)];
+  const [start] = sorted.filter((variant) => pixels(variant) > 0).sort((a, b) => distance(a) - distance(b));
+  return start === undefined ? sorted : [start, ...sorted.filter((variant) => variant !== start)];
 }
 
-function audioAttributes({ groupId, uri, channels }: AudioGroup): string {
+function audioAttributes({ groupId, uri, channels }: AudioGroup, suffix: string): string {
   const attributes = ['TYPE=AUDIO', `GROUP-ID="${groupId}"`, 'NAME="audio"', 'DEFAULT=YES', 'AUTOSELECT=YES'];
   if (channels !== undefined) attributes.push(`CHANNELS="${channels}"`);
-  return [...attributes, `URI="${uri}"`].join(',');
+  return [...attributes, `URI="${uri}${suffix}"`].join(',');
 }
 
 function streamAttributes(variant: Variant): string {
-  const { width, height, frameRate, audioGroup } = variant;
+  const attributes = pictureAttributes(variant);
+  if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${variant.frameRate.toFixed(3)}`);
+  if (variant.audioGroup !== undefined) attributes.push(`AUDIO="${variant.audioGroup}"`);
+  return attributes.join(',');
+}
+
+function pictureAttributes({ bandwidth, averageBandwidth, codecs, width, height }: IFrameVariant): string[] {
   const attributes = [
-    `BANDWIDTH=${variant.bandwidth}`,
-    `AVERAGE-BANDWIDTH=${variant.averageBandwidth}`,
-    `CODECS="${[...new Set(variant.codecs)].join(',')}"`,
+    `BANDWIDTH=${bandwidth}`,
+    `AVERAGE-BANDWIDTH=${averageBandwidth}`,
+    `CODECS="${[...new Set(codecs)].join(',')}"`,
   ];
   if (width !== undefined && height !== undefined) attributes.push(`RESOLUTION=${width}x${height}`);
-  if (frameRate !== undefined) attributes.push(`FRAME-RATE=${frameRate.toFixed(3)}`);
-  if (audioGroup !== undefined) attributes.push(`AUDIO="${audioGroup}"`);
-  return attributes.join(',');
+  return attributes;
 }

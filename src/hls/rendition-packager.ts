@@ -1,6 +1,5 @@
 import type { TrackKind } from '../media/fragment.ts';
 import type { RenditionReport, RenditionState } from './hls-report.ts';
-import type { AudioGroup, Variant } from './multivariant-playlist.ts';
 import type { TrackPackager } from './track-packager.ts';
 
 /** One rendition as it is served: its packaged tracks, and whether players may have it. */
@@ -45,31 +44,6 @@ export class RenditionPackager {
   remove(kind: TrackKind): boolean {
     this.#tracks.delete(kind);
     return this.#tracks.size === 0;
-  }
-
-  /** Its audio as a group of its own, if there is audio to play. */
-  audioGroup(): AudioGroup | undefined {
-    const audio = this.#tracks.get('audio');
-    if (audio?.playable !== true) return undefined;
-    return { groupId: this.name, uri: `${this.name}/audio.m3u8`, channels: audio.init?.channels };
-  }
-
-  /** Its entry in the multivariant playlist; `audio` is the rendition whose audio goes with its video. */
-  variant(audio: RenditionPackager | undefined): Variant {
-    const own = this.#tracks.get('video') ?? this.#tracks.get('audio');
-    const group = this.hasVideo ? audio?.audioGroup() : undefined;
-    const sound = group === undefined ? undefined : audio?.track('audio');
-    const codecs = [own?.init?.codec, sound?.init?.codec].filter((codec) => codec !== undefined);
-    return {
-      uri: `${this.name}/${this.hasVideo ? 'video' : 'audio'}.m3u8`,
-      bandwidth: (own?.bitrate.peak ?? 0) + (sound?.bitrate.peak ?? 0),
-      averageBandwidth: (own?.bitrate.average ?? 0) + (sound?.bitrate.average ?? 0),
-      codecs,
-      width: own?.init?.width,
-      height: own?.init?.height,
-      frameRate: own?.frameRate,
-      audioGroup: group?.groupId,
-    };
   }
 
   report(): RenditionReport {

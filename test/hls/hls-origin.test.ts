@@ -69,7 +69,7 @@ describe('HlsOrigin', () => {
     expect(stage.multivariant()).toMatch(
       /^#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",.*URI="audio\/audio.m3u8"\n#EXT-X-STREAM-INF:/,
     );
-    expect(stage.variants()).toEqual(['720p/video.m3u8', 'original/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
+    expect(stage.variants()).toEqual(['original/video.m3u8', '720p/video.m3u8', '240p/video.m3u8', 'audio/audio.m3u8']);
     expect(stage.multivariant()).toMatch(
       /CODECS="avc1.640015,mp4a.40.2",RESOLUTION=426x240,FRAME-RATE=30.000,AUDIO="audio"/,
     );

@@ -33,6 +33,16 @@ describe('renderMultivariantPlaylist', () => {
           frameRate: undefined,
         }),
       ],
+      iframeVariants: [
+        {
+          uri: '720p/iframes.m3u8',
+          bandwidth: 200_000,
+          averageBandwidth: 150_000,
+          codecs: ['avc1.64001f'],
+          width: 1280,
+          height: 720,
+        },
+      ],
     });
     expect(text).toMatchInlineSnapshot(`
       "#EXTM3U
@@ -45,22 +55,40 @@ describe('renderMultivariantPlaylist', () => {
       1080p/video.m3u8
       #EXT-X-STREAM-INF:BANDWIDTH=64000,AVERAGE-BANDWIDTH=32000,CODECS="mp4a.40.2"
       voice/audio.m3u8
+      #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=200000,AVERAGE-BANDWIDTH=150000,CODECS="avc1.64001f",RESOLUTION=1280x720,URI="720p/iframes.m3u8"
       "
     `);
+  });
+
+  it('hands a query on to every playlist', () => {
+    const text = renderMultivariantPlaylist(
+      {
+        audioGroups: [{ groupId: 'audio', uri: 'audio/audio.m3u8', channels: 2 }],
+        variants: [variant('720p/video.m3u8', 720, 3_000_000)],
+        iframeVariants: [{ ...variant('720p/iframes.m3u8', 720, 200_000) }],
+      },
+      'dvr=0',
+    );
+    expect(text.match(/[\w/]+\.m3u8[^"\n]*/g)).toEqual([
+      'audio/audio.m3u8?dvr=0',
+      '720p/video.m3u8?dvr=0',
+      '720p/iframes.m3u8?dvr=0',
+    ]);
   });
 });
 
 describe('orderVariants', () => {
-  const order = (...heights: (number | undefined)[]): (number | undefined)[] =>
-    orderVariants(heights.map((height) => variant(`${height}`, height, (height ?? 1) * 1_000))).map(
+  const order = (...rungs: (readonly [number | undefined, number])[]): (number | undefined)[] =>
+    orderVariants(rungs.map(([height, kbps]) => variant(`${height}`, height, kbps * 1_000))).map(
       ({ height }) => height,
     );
 
-  it('starts with the middle rung and goes on from high to low, audio alone last', () => {
-    expect(order(1080, 720, 480, 240)).toEqual([720, 1080, 480, 240]);
-    expect(order(240, 480, undefined, 720)).toEqual([480, 720, 240, undefined]);
-    expect(order(240, 720)).toEqual([720, 240]);
-    expect(order(undefined)).toEqual([undefined]);
+  it('starts with the rung nearest to 2 Mbit/s and goes on from high to low, audio alone last', () => {
+    expect(order([1080, 6_000], [720, 2_600], [480, 1_200], [240, 400])).toEqual([720, 1080, 480, 240]);
+    expect(order([240, 400], [480, 1_900], [undefined, 2_000], [720, 3_500])).toEqual([480, 720, 240, undefined]);
+    expect(order([240, 100], [720, 900])).toEqual([720, 240]);
+    expect(order([1080, 9_000], [720, 4_000])).toEqual([720, 1080]);
+    expect(order([undefined, 64])).toEqual([undefined]);
     expect(order()).toEqual([]);
   });
 });
