@@ -31,9 +31,9 @@ export class BitrateMeter {
     return this.#published.average;
   }
 
-  add({ media, durationMs }: Segment): void {
-    if (media === undefined || durationMs <= 0) return;
-    const bits = media.bytes.length * 8;
+  add({ gap, bytes, durationMs }: Segment): void {
+    if (gap || durationMs <= 0) return;
+    const bits = bytes * 8;
     if (this.#ms > MEMORY_MS) {
       this.#bits /= 2;
       this.#ms /= 2;

@@ -4,6 +4,8 @@ export interface HlsOptions {
   readonly segmentTargetMs: number;
   /** Longest part inside a segment. */
   readonly partTargetMs: number;
+  /** `low`: parts are published as they are complete; `normal`: whole segments only. */
+  readonly latency: 'low' | 'normal';
   /** Segments that a live playlist lists; at least 6. As many more stay fetchable after they left the list. */
   readonly windowSegments: number;
   /** How long an ended broadcast's playlists stay. */
@@ -27,6 +29,7 @@ export interface HlsOptions {
 const HLS_DEFAULTS: HlsOptions = Object.freeze({
   segmentTargetMs: 2_000,
   partTargetMs: 500,
+  latency: 'low',
   windowSegments: 8,
   retainEndedMs: 60_000,
   drainTimeoutMs: 10_000,

@@ -10,7 +10,8 @@ import { BroadcastPackager } from './broadcast-packager.ts';
 import { type HlsOptions, hlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
-import type { MemoryFile } from './media-file.ts';
+import type { MediaFile, MemoryFile } from './media-file.ts';
+import type { Answer, BlockingOrigin, MediaRequest, PlaylistRequest } from './playback.ts';
 import { Viewers } from './viewers.ts';
 
 /** Ended lives of a broadcast whose media stays fetchable. */
@@ -37,7 +38,7 @@ interface Continuation {
 }
 
 /** Packages every broadcast of a registry as HLS, in memory, and answers for what can be fetched. */
-export class HlsOrigin implements Closable {
+export class HlsOrigin implements Closable, BlockingOrigin {
   /** Who watches; whoever serves playlists tells it. */
   readonly viewers: Viewers;
   readonly options: HlsOptions;
@@ -88,6 +89,16 @@ export class HlsOrigin implements Closable {
     return notFound(
       `${quote(file)} of broadcast ${quote(broadcast)} does not exist or has expired; reload the playlist`,
     );
+  }
+
+  /** A media playlist, when it has reached the position that the request names. */
+  requestPlaylist({ broadcast, rendition, track }: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
+    answer(attempt(() => this.mediaPlaylist(broadcast, rendition, track)));
+  }
+
+  /** An init, a segment or a part. */
+  requestMedia({ broadcast, rendition, track, file }: MediaRequest, answer: Answer<MediaFile>): void {
+    answer(attempt(() => this.media(broadcast, rendition, track, file)));
   }
 
   /** Facts about every broadcast that is live or ended a moment ago; about one if it is named. */
@@ -155,6 +166,15 @@ export class HlsOrigin implements Closable {
     this.#remembered.set(broadcast, continuation);
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+  }
+}
+
+function attempt<T>(get: () => T): T | AppError {
+  try {
+    return get();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { mergeFragments } from '../media/cmaf/fragment-writer.ts';
-import { durationMs, type Fragment, toLadderTicks } from '../media/fragment.ts';
+import { durationMs, type Fragment } from '../media/fragment.ts';
 
 /** A partial segment: whole fragments in one piece of memory. */
 export interface Part {
@@ -8,8 +8,8 @@ export interface Part {
   readonly durationMs: number;
   /** True if decoding may start at its first frame. */
   readonly independent: boolean;
-  /** Presentation time of its first frame, in ladder ticks. */
-  readonly startPts: number;
+  /** Size of its first `moof` + `mdat` if that holds the keyframe that opens the segment and nothing else; else 0. */
+  readonly keyframeBytes: number;
 }
 
 /** Rounded stamps add up to a little more than the nominal part. */
@@ -42,24 +42,21 @@ export class PartBuilder {
   flush(): Part | undefined {
     const [first] = this.#fragments;
     if (first === undefined) return undefined;
-    const part = {
-      bytes: this.#merge(first),
-      durationMs: this.#durationMs,
-      independent: first.keyframe,
-      startPts: toLadderTicks(first.firstPts, first.init.timescale),
-    };
+    const part = { ...this.#merge(first), durationMs: this.#durationMs, independent: first.keyframe };
     this.#fragments = [];
     this.#durationMs = 0;
     this.#opensSegment = false;
     return part;
   }
 
-  #merge(first: Fragment): Buffer {
-    if (!this.#opensSegment || first.init.kind === 'audio')
-      return mergeFragments(this.#fragments, this.#nextSequence());
+  #merge(first: Fragment): Pick<Part, 'bytes' | 'keyframeBytes'> {
+    if (!this.#opensSegment || first.init.kind === 'audio') {
+      return { bytes: mergeFragments(this.#fragments, this.#nextSequence()), keyframeBytes: 0 };
+    }
     // A keyframe with a moof of its own can be addressed by a byte range.
     const keyframe = mergeFragments([first], this.#nextSequence());
     const rest = this.#fragments.slice(1);
-    return rest.length === 0 ? keyframe : Buffer.concat([keyframe, mergeFragments(rest, this.#nextSequence())]);
+    const tail = rest.length === 0 ? [] : [mergeFragments(rest, this.#nextSequence())];
+    return { bytes: Buffer.concat([keyframe, ...tail]), keyframeBytes: keyframe.length };
   }
 }

@@ -46,7 +46,7 @@ export class SegmentWindow {
 
   /** Unlists everything up to the newest gap; what follows it stays. */
   unlistThroughGaps(): void {
-    this.#listFrom = this.#segments.findLastIndex(({ media }) => media === undefined) + 1;
+    this.#listFrom = this.#segments.findLastIndex(({ gap }) => gap) + 1;
   }
 
   /** Forgets everything. */

@@ -5,10 +5,18 @@ import type { Slot } from './slot.ts';
 /** A finished row of a track's playlist. */
 export interface Segment {
   readonly slot: Slot;
+  /** File name of its media; never used for anything else. */
+  readonly name: string;
   readonly durationMs: number;
   /** Name of the init that its media needs, as in `EXT-X-MAP`. */
   readonly initName: string;
-  /** The media, in one piece; `undefined` if the segment is a gap. */
+  /** True if there never was media to serve. */
+  readonly gap: boolean;
+  /** Size of the media; 0 for a gap. */
+  readonly bytes: number;
+  /** Size of the `moof` + `mdat` of the keyframe that it begins with; 0 for audio and gaps. */
+  readonly keyframeBytes: number;
+  /** The media, in one piece; `undefined` for a gap, and once it is no longer in memory. */
   readonly media: SegmentMedia | undefined;
 }
 
@@ -28,6 +36,7 @@ const AUDIO_CUT_MS = 100;
 
 interface OpenSegmentOptions {
   readonly slot: Slot;
+  readonly name: string;
   readonly init: TrackInit;
   readonly initName: string;
   readonly partTargetMs: number;
@@ -93,16 +102,18 @@ export class OpenSegment {
 
   /** Ends the segment. `last` if no media follows it in its epoch, so that it may end early. */
   close(last: boolean): Segment {
-    const { slot, initName } = this.#options;
+    const { slot, name, initName } = this.#options;
     const slotEnd = slot.endPts ?? this.#endPts;
     const isShort = !last && slotEnd - this.#endPts > MAX_HOLE;
     const broken = this.#broken || isShort || this.#endPts - slotEnd > MAX_HOLE;
     const media = broken ? undefined : this.#media();
+    if (media === undefined) return gapSegment({ ...slot, endPts: slotEnd }, name, initName);
+    const { bytes, parts } = media;
     return {
-      slot,
-      initName,
-      media,
-      durationMs: media === undefined ? ticksToMs(slotEnd - slot.startPts) : this.#duration(last),
+      ...{ slot, name, initName, media, gap: false },
+      durationMs: this.#duration(last),
+      bytes: bytes.length,
+      keyframeBytes: parts[0]?.keyframeBytes ?? 0,
     };
   }
 
@@ -132,8 +143,9 @@ export class OpenSegment {
 }
 
 /** A row without media. */
-export function gapSegment(slot: Slot, initName: string): Segment {
-  return { slot, initName, media: undefined, durationMs: ticksToMs((slot.endPts ?? slot.startPts) - slot.startPts) };
+export function gapSegment(slot: Slot, name: string, initName: string): Segment {
+  const durationMs = ticksToMs((slot.endPts ?? slot.startPts) - slot.startPts);
+  return { slot, name, initName, durationMs, gap: true, bytes: 0, keyframeBytes: 0, media: undefined };
 }
 
 function ticksToMs(ticks: number): number {

@@ -92,7 +92,7 @@ export class TrackPackager {
 
   /** True if a player finds at least one segment in the playlist. */
   get playable(): boolean {
-    return this.#window.listed.some(({ media }) => media !== undefined);
+    return this.#window.listed.some(({ gap }) => !gap);
   }
 
   /** Counters for REST. */
@@ -151,11 +151,11 @@ export class TrackPackager {
       targetDurationSeconds: targetDurationSeconds(this.#options.segmentTargetMs),
       mediaSequence: first?.msn ?? this.#nextMsn ?? 0,
       discontinuitySequence: first === undefined ? 0 : first.discontinuitySequence - Number(first.discontinuity),
-      entries: listed.map(({ slot, durationMs, initName, media }) => ({
-        uri: this.#segmentName(slot.msn),
+      entries: listed.map(({ slot, name, durationMs, initName, gap }) => ({
+        uri: name,
         durationMs,
         mapUri: initName,
-        gap: media === undefined,
+        gap,
         discontinuity: slot.discontinuity,
         programDateTimeMs: slot.programDateTimeMs,
         pdtAnchor: slot.pdtAnchor,
@@ -231,6 +231,7 @@ export class TrackPackager {
     this.#nextMsn = slot.msn;
     this.#open = new OpenSegment({
       slot,
+      name: this.#segmentName(slot.msn),
       init: fragment.init,
       initName: this.#initName,
       partTargetMs: this.#options.partTargetMs,
@@ -279,7 +280,7 @@ export class TrackPackager {
     for (let missing = this.#nextMsn; missing < msn; missing += 1) {
       const slot = this.#timeline.slot(missing);
       if (slot !== undefined) {
-        this.#add(gapSegment(slot, this.#initName));
+        this.#add(gapSegment(slot, this.#segmentName(missing), this.#initName));
       } else {
         this.#window.clear();
         this.#nextMsn = missing + 1;
@@ -292,8 +293,8 @@ export class TrackPackager {
     this.#meter.add(segment);
     this.#nextMsn = segment.slot.msn + 1;
     this.#version += 1;
-    if (segment.media === undefined) this.#gaps += 1;
-    else if (this.kind === 'video') this.#measureFrameRate(segment.media.frames, segment.durationMs);
+    if (segment.gap) this.#gaps += 1;
+    else if (this.kind === 'video') this.#measureFrameRate(segment.media?.frames ?? 0, segment.durationMs);
     this.#forgetInits();
   }
 

@@ -6,8 +6,7 @@ import { Viewers } from '../../src/hls/viewers.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 function segment(kbps: number, durationMs = 2_000): Segment {
-  const bytes = Buffer.alloc(Math.round((kbps * durationMs) / 8));
-  return { durationMs, media: { bytes, parts: [], frames: 1 } } as unknown as Segment;
+  return { durationMs, gap: false, bytes: Math.round((kbps * durationMs) / 8) } as Segment;
 }
 
 describe('BitrateMeter', () => {
@@ -36,7 +35,7 @@ describe('BitrateMeter', () => {
 
   it('ignores gaps', () => {
     const meter = new BitrateMeter(1_000);
-    meter.add({ ...segment(1), media: undefined });
+    meter.add({ ...segment(1), gap: true });
     expect(meter.peak).toBe(0);
   });
 });
