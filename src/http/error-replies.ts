@@ -55,7 +55,9 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
   const body = JSON.stringify(errorReply(status, 'BAD_REQUEST', 'this is not a request that the server can read'));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json\r\n`;
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  // Nobody knows what it would have asked for, and the answer tells nothing: any page may read it, as with playback.
+  const policy = 'Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n';
+  socket.end(`${head}${policy}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
 
 function toErrorReply(error: FastifyError): ErrorReply {

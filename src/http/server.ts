@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify from 'fastify';
+import fastify, { type FastifyServerOptions } from 'fastify';
 import { AppError, reasonOf } from '../util/errors.ts';
 import { broadcastsRoutes } from './broadcasts-routes.ts';
 import type { HttpDeps } from './deps.ts';
@@ -8,36 +8,33 @@ import { answerClientError, answerError, describeInvalid, errorReply } from './e
 import { healthRoutes } from './health-routes.ts';
 import { CORS_HEADERS } from './hls-routes.ts';
 import type { HttpApp } from './http-app.ts';
+import { HTTP_LIMITS } from './http-limits.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { registerOpenApi } from './openapi.ts';
 import { pagesRoutes } from './pages-routes.ts';
 import { renditionsRoutes } from './renditions-routes.ts';
 import { transcodesRoutes } from './transcodes-routes.ts';
+import { boundServer, type TlsCertificate, tlsOptions } from './transport.ts';
 
-/** What one client, or all together, may take of the server. */
-export const HTTP_LIMITS = Object.freeze({
-  maxBodyBytes: 64 * 1024,
-  /** The head of a request must have arrived by then, ... */
-  headersTimeoutMs: 10_000,
-  /** ... and all of it by then. */
-  requestTimeoutMs: 15_000,
-  /** An idle connection is kept longer than proxies keep theirs (60 s), so that they never meet a closing one. */
-  keepAliveTimeoutMs: 72_000,
-  /** A connection on which an answer makes no progress is cut; blocked playlists answer well before. */
-  stalledTimeoutMs: 30_000,
-  maxConnections: 20_000,
-  /** Viewers of a popular stream all come at once. */
-  backlog: 4_096,
-});
+/** How the server is reached. */
+export interface HttpServerOptions {
+  /** Given for HTTP/2 and HTTP/1.1 over TLS; left out for plain HTTP/1.1. */
+  readonly tls?: TlsCertificate;
+  /** How long a connection may make no progress; longer than playback may hold an answer back, see `stalledTimeoutMs()`. */
+  readonly stalledMs?: number;
+}
 
 /** Makes the HTTP server with all its routes; it does not listen yet. */
-export async function createHttpServer(deps: HttpDeps): Promise<HttpApp> {
+export async function createHttpServer(
+  deps: HttpDeps,
+  { tls, stalledMs = HTTP_LIMITS.stalledTimeoutMs }: HttpServerOptions = {},
+): Promise<HttpApp> {
   const { logger } = deps;
-  const app = fastify({
+  const options: FastifyServerOptions = {
     bodyLimit: HTTP_LIMITS.maxBodyBytes,
     requestTimeout: HTTP_LIMITS.requestTimeoutMs,
     keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
-    connectionTimeout: HTTP_LIMITS.stalledTimeoutMs,
+    connectionTimeout: stalledMs,
     forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
@@ -49,9 +46,14 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpApp> {
       answerError(error, request, reply, logger);
     },
     clientErrorHandler: answerClientError,
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.headersTimeout = HTTP_LIMITS.headersTimeoutMs;
-  app.server.maxConnections = HTTP_LIMITS.maxConnections;
+  };
+  const app = makeApp(options, { tls, stalledMs });
+  const connections = boundServer(app.server);
+  // Held answers and event streams would keep the server from closing.
+  app.addHook('preClose', (done) => {
+    connections.destroyAll();
+    done();
+  });
 
   // The compiled serialiser would write a schema's defaults into answers as if somebody had set them.
   app.setSerializerCompiler(() => JSON.stringify);
@@ -70,6 +72,19 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpApp> {
   await app.register((scope) => restRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps), { prefix: '/api/v1' });
   await app.ready();
   return app;
+}
+
+/** Routes need not know which kind of server they are on: the framework and Node give both the same face. */
+function makeApp(
+  options: FastifyServerOptions,
+  { tls, stalledMs }: { tls: TlsCertificate | undefined; stalledMs: number },
+): HttpApp {
+  if (tls === undefined) {
+    const app = fastify({ ...options, http: { maxHeaderSize: HTTP_LIMITS.maxHeaderBytes } });
+    return app.withTypeProvider<TypeBoxTypeProvider>();
+  }
+  const secure = { ...options, http2: true, https: tlsOptions(tls), http2SessionTimeout: stalledMs } as const;
+  return fastify(secure as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
 }
 
 /**

@@ -5,7 +5,7 @@ import { AdminToken } from '../../src/auth/admin-token.ts';
 import { BroadcasterRegistry } from '../../src/broadcast/registry.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import type { HttpApp } from '../../src/http/http-app.ts';
-import { createHttpServer } from '../../src/http/server.ts';
+import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
 import { LadderStore } from '../../src/ladder/ladder-store.ts';
 import { silentLogger } from '../../src/util/logger.ts';
 
@@ -27,7 +27,7 @@ export class HttpFixture {
     this.#folder = folder;
   }
 
-  static async create(overrides: Partial<HttpDeps> = {}): Promise<HttpFixture> {
+  static async create(overrides: Partial<HttpDeps> = {}, options: HttpServerOptions = {}): Promise<HttpFixture> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-http-'));
     const ladders = await LadderStore.open({
       ladders: [
@@ -57,7 +57,7 @@ export class HttpFixture {
       ...overrides,
       directory: new BroadcasterRegistry(),
     };
-    return new HttpFixture(await createHttpServer(deps), deps, folder);
+    return new HttpFixture(await createHttpServer(deps, options), deps, folder);
   }
 
   async close(): Promise<void> {
