@@ -1,6 +1,6 @@
 import { BroadcasterRegistry } from '../../src/broadcast/registry.ts';
 import type { ContinuitySettings } from '../../src/ingest/broadcast-source.ts';
-import type { IngestFrame, Publication } from '../../src/ingest/publication.ts';
+import type { IngestFrame, Publication, PublishRequest } from '../../src/ingest/publication.ts';
 import { Publishers, type PublishersOptions } from '../../src/ingest/publishers.ts';
 import type { SlateEncoder } from '../../src/ingest/stand-in.ts';
 import type { Fragment } from '../../src/media/fragment.ts';
@@ -12,7 +12,8 @@ import { ManualClock } from './manual-clock.ts';
 
 const DEFAULTS: PublishersOptions = { takeover: 'when-silent', silentMs: 2_000, maxPublishers: 3 };
 
-interface RigOptions extends Partial<PublishersOptions>, Partial<ContinuitySettings> {
+/** What differs from a gate without grace time and slate. */
+export interface RigOptions extends Partial<PublishersOptions>, Partial<ContinuitySettings> {
   readonly slates?: SlateEncoder;
   /** What the publishers go by, if it is not the rig's own clock. */
   readonly clockOf?: (clock: ManualClock) => Clock;
@@ -44,7 +45,7 @@ export function publishersRig({ graceMs = 0, slate = false, slates, clockOf, ...
   });
   const publish = (
     who: string,
-    { broadcast = 'live/demo', key = 'good', protocol = 'rtmp' as 'rtmp' | 'ws' } = {},
+    { broadcast = 'live/demo', key = 'good', protocol = 'rtmp' }: Partial<PublishRequest> = {},
   ): Promise<Publication> =>
     publishers.publish({
       ...{ broadcast, key, protocol },
