@@ -13,32 +13,46 @@ export interface Picture {
 }
 
 /** Decodes a JPEG; fails unless it is a whole one. */
-export async function decodeJpeg(jpeg: Buffer): Promise<Picture> {
-  const args = [
-    '-v',
-    'error',
-    '-xerror',
-    '-f',
-    'jpeg_pipe',
-    '-i',
-    'pipe:0',
-    '-f',
-    'image2pipe',
-    '-c:v',
-    'ppm',
-    'pipe:1',
-  ];
+export function decodeJpeg(jpeg: Buffer): Promise<Picture> {
+  return decodePicture(jpeg, ['-xerror', '-f', 'jpeg_pipe']);
+}
+
+/** The first picture of an MP4, scaled to a size. */
+export function firstPicture(media: Buffer, { width, height }: Pick<Picture, 'width' | 'height'>): Promise<Picture> {
+  return decodePicture(media, ['-f', 'mp4'], ['-vf', `scale=${width}:${height}`]);
+}
+
+async function decodePicture(
+  bytes: Buffer,
+  input: readonly string[],
+  filter: readonly string[] = [],
+): Promise<Picture> {
+  const output = [...filter, '-frames:v', '1', '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'];
+  const args = ['-v', 'error', ...input, '-i', 'pipe:0', ...output];
   const decoder = spawn('ffmpeg', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  decoder.stdin.end(jpeg);
+  // It takes no more than it needs for one picture.
+  decoder.stdin.on('error', () => undefined).end(bytes);
   const [ppm] = await Promise.all([buffer(decoder.stdout), once(decoder, 'exit')]);
   const header = /^P6\n(\d+) (\d+)\n255\n/.exec(ppm.subarray(0, 40).toString('latin1'));
-  if (header === null) throw new Error('the JPEG holds no picture');
+  if (header === null) throw new Error(`there is no picture in ${bytes.length} bytes`);
   const width = Number(header[1]);
   const pixels = ppm.subarray(header[0].length);
   return {
     ...{ width, height: Number(header[2]) },
     at: (x, y) => [...pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)] as [number, number, number],
   };
+}
+
+/** Mean difference of a picture from what another shows at a place, 0 to 255. */
+export function difference(a: Picture, b: Picture, { atX = 0, atY = 0 }: { atX?: number; atY?: number } = {}): number {
+  let sum = 0;
+  for (let y = 0; y < b.height; y += 1) {
+    for (let x = 0; x < b.width; x += 1) {
+      const other = b.at(x, y);
+      a.at(atX + x, atY + y).forEach((value, channel) => (sum += Math.abs(value - other[channel]!)));
+    }
+  }
+  return sum / (b.width * b.height * 3);
 }
 
 /** Media of one keyframe. */
