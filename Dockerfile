@@ -27,7 +27,7 @@ COPY ladders ./ladders
 ENV NODE_ENV=production LADDERCAST_DATA_DIR=/data
 USER node
 VOLUME /data
-EXPOSE 1935 8080
+EXPOSE 1935 8080 8443
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.LADDERCAST_HTTP_PORT || 8080}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # tini passes signals on and reaps encoders.

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { openPorts, type ServerUrls } from './app/listeners.ts';
 import { AdminToken } from './auth/admin-token.ts';
 import { resolveSecrets, type Secrets } from './auth/secrets.ts';
 import { ConfiguredStreamKeys } from './auth/stream-keys.ts';
@@ -7,11 +7,11 @@ import { onReaderError } from './broadcast/reader-errors.ts';
 import { BroadcasterRegistry, type TrackDirectory } from './broadcast/registry.ts';
 import { broadcastSettings } from './config/broadcast-settings.ts';
 import type { Config } from './config/schema.ts';
+import { targetDurationSeconds } from './hls/hls-options.ts';
 import { HlsOrigin } from './hls/hls-origin.ts';
 import { hlsRoutes } from './http/hls-routes.ts';
-import { createHttpServer, listenHttp } from './http/server.ts';
+import { stalledTimeoutMs } from './http/http-limits.ts';
 import { Publishers } from './ingest/publishers.ts';
-import { RtmpServer } from './ingest/rtmp/rtmp-server.ts';
 import { WsIngest } from './ingest/ws/ws-ingest.ts';
 import { loadLadders } from './ladder/ladder.ts';
 import { LadderStore } from './ladder/ladder-store.ts';
@@ -27,15 +27,11 @@ import { PassthroughFactory } from './transcode/passthrough.ts';
 import { TranscodeRunner } from './transcode/runner.ts';
 import { type Clock, systemClock } from './util/clock.ts';
 import { type Closable, Closer } from './util/closer.ts';
-import { AppError, reasonOf } from './util/errors.ts';
+import { reasonOf } from './util/errors.ts';
 import type { Logger } from './util/logger.ts';
 
 /** A running server: every part of it, composed. */
-export interface RunningApp extends Closable {
-  /** Without application: OBS takes `${rtmpUrl}/live`. */
-  readonly rtmpUrl: string;
-  readonly rtmpsUrl: string | undefined;
-  readonly httpUrl: string;
+export interface RunningApp extends Closable, ServerUrls {
   /** What is on the air, for tools inside the process. */
   readonly directory: TrackDirectory;
   /** What a person at the terminal is told; holds the secrets that were made at this start. */
@@ -108,7 +104,6 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     keyframeEachMs: Math.min(SLATE_KEYFRAME_EACH_MS, config.hls.segmentTargetMs),
   });
   const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
-  const websocket = new WsIngest({ gate: publishers, clock, logger });
 
   let unreadyReason: string | undefined = 'starting';
   const metrics = new Metrics({
@@ -118,60 +113,27 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     publisherReturns: () => publishers.returns,
     viewers: () => origin.describe().reduce((sum, { viewers }) => sum + viewers, 0),
   });
-  const http = await createHttpServer({
-    ...{ logger, ladders, directory: registry, publishers, runner, encoders, metrics, viewers: origin.viewers },
-    adminToken: new AdminToken(secrets.adminToken),
-    origin,
-    publicMetrics: config.publicMetrics,
-    unreadyReason: () => unreadyReason,
-    playback: (app) => hlsRoutes(app, { origin }),
+  const urls = await openPorts({
+    ...{ config, clock, logger, closer, gate: publishers },
+    websocket: new WsIngest({ gate: publishers, clock, logger }),
+    stalledMs: stalledTimeoutMs(3_000 * targetDurationSeconds(config.hls.segmentTargetMs)),
+    http: {
+      ...{ logger, ladders, directory: registry, publishers, runner, encoders, metrics, origin },
+      viewers: origin.viewers,
+      adminToken: new AdminToken(secrets.adminToken),
+      publicMetrics: config.publicMetrics,
+      unreadyReason: () => unreadyReason,
+      playback: (app) => hlsRoutes(app, { origin }),
+    },
   });
-  closer.add(() => http.close());
-  // HTTP waits for upgraded sockets, so those have to end first.
-  own(websocket);
-  http.server.on('upgrade', (request, socket, head) => {
-    if (websocket.handleUpgrade(request, socket, head)) return;
-    socket.on('error', () => undefined);
-    socket.destroy();
-  });
-  const { port: httpPort } = await listenHttp(http, { host: config.host, port: config.httpPort });
-
-  const listen = async (port: number, tls?: { key: Buffer; cert: Buffer }): Promise<number> => {
-    const options = { gate: publishers, host: config.host, port, logger, clock };
-    return (await own(new RtmpServer({ ...options, ...(tls && { tls }) })).listen()).port;
-  };
-  const rtmpPort = await listen(config.rtmpPort);
-  const tls = config.tls === undefined ? undefined : await readCertificate(config.tls);
-  const rtmpsPort = config.rtmpsPort === undefined ? undefined : await listen(config.rtmpsPort, tls);
   unreadyReason = undefined;
   closer.add(() => (unreadyReason = 'shutting down'));
-
-  const host = publicHost(config.host);
-  const rtmpUrl = `rtmp://${host}:${rtmpPort}`;
-  const httpUrl = `http://${host}:${httpPort}`;
   return {
-    ...{ rtmpUrl, httpUrl, directory: registry },
-    rtmpsUrl: rtmpsPort === undefined ? undefined : `rtmps://${host}:${rtmpsPort}`,
-    bannerFacts: { rtmpUrl, httpUrl, newSecrets: newSecrets(secrets), secretsFile: secrets.file },
+    ...urls,
+    directory: registry,
+    bannerFacts: { ...urls, newSecrets: newSecrets(secrets), secretsFile: secrets.file },
     close: () => closer.close(),
   };
-}
-
-async function readCertificate({ key, cert }: NonNullable<Config['tls']>): Promise<{ key: Buffer; cert: Buffer }> {
-  const read = async (file: string): Promise<Buffer> => {
-    try {
-      return await readFile(file);
-    } catch (error) {
-      throw new AppError('BAD_CONFIG', `certificate file ${file} cannot be read: ${reasonOf(error)}`, { cause: error });
-    }
-  };
-  return { key: await read(key), cert: await read(cert) };
-}
-
-/** The name under which this machine reaches a server that listens on the given address. */
-function publicHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function newSecrets({ adminToken, streamKey, created }: Secrets): BannerFacts['newSecrets'] {

@@ -41,7 +41,8 @@ async function runWithConfig(command: 'check' | 'serve', argv: readonly string[]
   const app = await startApp(config, logger, { scrubber });
   endWithSignals(() => app.close());
   process.stdout.write(renderBanner(app.bannerFacts));
-  logger.info({ rtmpUrl: app.rtmpUrl, rtmpsUrl: app.rtmpsUrl, httpUrl: app.httpUrl, pid: process.pid }, 'ready');
+  const { rtmpUrl, rtmpsUrl, httpUrl, httpsUrl } = app;
+  logger.info({ rtmpUrl, rtmpsUrl, httpUrl, httpsUrl, pid: process.pid }, 'ready');
 }
 
 /** Ends in an orderly way at the first SIGINT or SIGTERM, and at once at the second or when it takes too long. */

@@ -91,11 +91,14 @@ function makeApp(
  * Starts to listen; port 0 takes any free one.
  * @throws AppError `UNAVAILABLE` that says what is in the way, e.g. a port that another program has.
  */
-export async function listenHttp(app: HttpApp, { host, port }: { host: string; port: number }): Promise<AddressInfo> {
+export async function listenHttp(
+  app: HttpApp,
+  { host, port, flag = '--http-port' }: { host: string; port: number; flag?: string },
+): Promise<AddressInfo> {
   try {
     await app.listen({ host, port, backlog: HTTP_LIMITS.backlog });
   } catch (error) {
-    const advice = 'end the program that has the port, or choose another one with --http-port';
+    const advice = `end the program that has the port, or choose another one with ${flag}`;
     throw new AppError('UNAVAILABLE', `HTTP cannot listen on ${host}:${port}: ${reasonOf(error)}; ${advice}`, {
       cause: error,
     });
