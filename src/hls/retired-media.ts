@@ -9,7 +9,7 @@ const MAX_RETIRED = 32;
 export class RetiredMedia {
   readonly #clock: Clock;
   readonly #keepMs: number;
-  #retired: { readonly packager: TrackPackager; readonly untilMs: number }[] = [];
+  readonly #retired: { readonly packager: TrackPackager; readonly untilMs: number }[] = [];
 
   constructor(clock: Clock, keepMs: number) {
     this.#clock = clock;
@@ -20,7 +20,7 @@ export class RetiredMedia {
   add(packager: TrackPackager): void {
     this.#prune();
     this.#retired.push({ packager, untilMs: this.#clock.nowMs() + this.#keepMs });
-    if (this.#retired.length > MAX_RETIRED) this.#retired.shift();
+    if (this.#retired.length > MAX_RETIRED) this.#retired.shift()?.packager.release();
   }
 
   /** A file that is still kept. */
@@ -35,6 +35,7 @@ export class RetiredMedia {
 
   #prune(): void {
     const nowMs = this.#clock.nowMs();
-    this.#retired = this.#retired.filter(({ untilMs }) => untilMs > nowMs);
+    while (this.#retired[0] !== undefined && this.#retired[0].untilMs <= nowMs)
+      this.#retired.shift()?.packager.release();
   }
 }

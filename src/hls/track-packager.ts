@@ -6,6 +6,7 @@ import {
   type TrackInit,
   type TrackKind,
 } from '../media/fragment.ts';
+import type { StoredBytes } from '../cache/track-store.ts';
 import { BitrateMeter } from './bitrate-meter.ts';
 import { KEYFRAME_TOLERANCE } from './epoch-observations.ts';
 import { plausibleFrameRate } from './frame-rate.ts';
@@ -15,7 +16,7 @@ import { type MediaPlaylistSnapshot, renderMediaPlaylist } from './media-playlis
 import { PendingFragments } from './pending-fragments.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
 import { gapSegment, OpenSegment, type Segment } from './segment.ts';
-import { SegmentWindow } from './segment-window.ts';
+import { SegmentWindow, type WindowStore } from './segment-window.ts';
 import type { Slot } from './slot.ts';
 import type { Place, Timeline } from './timeline.ts';
 
@@ -31,6 +32,9 @@ interface TrackPackagerOptions {
   readonly options: HlsOptions;
   /** Makes the URIs of this packager unlike those of any other; never used twice. */
   readonly token: string;
+  /** How far back viewers may go, for as long as `store` has the media. */
+  readonly dvrMs?: number;
+  readonly store?: WindowStore | undefined;
 }
 
 /**
@@ -45,8 +49,8 @@ export class TrackPackager {
   readonly #pending: PendingFragments;
   readonly #window: SegmentWindow;
   readonly #meter: BitrateMeter;
+  readonly #keyframeMeter: BitrateMeter;
   readonly #memo = new PlaylistMemo();
-  readonly #inits = new Map<string, TrackInit>();
   #init: TrackInit | undefined;
   #initName = '';
   #initCount = 0;
@@ -60,14 +64,18 @@ export class TrackPackager {
   #dropped = 0;
   #gaps = 0;
 
-  constructor({ kind, timeline, options, token }: TrackPackagerOptions) {
+  constructor({ kind, timeline, options, token, dvrMs = 0, store }: TrackPackagerOptions) {
     this.kind = kind;
     this.#timeline = timeline;
     this.#options = options;
     this.#token = token;
     this.#pending = new PendingFragments({ maxBytes: options.maxPendingBytes, maxMs: options.maxPendingMs });
-    this.#window = new SegmentWindow({ listed: options.windowSegments, maxBytes: options.maxTrackBytes });
+    this.#window = new SegmentWindow({
+      ...{ liveSegments: options.windowSegments, maxMemoryBytes: options.maxTrackBytes },
+      ...{ dvrMs, store },
+    });
     this.#meter = new BitrateMeter(options.segmentTargetMs / 2);
+    this.#keyframeMeter = new BitrateMeter(options.segmentTargetMs / 2);
   }
 
   /** Changes with each new row. */
@@ -90,6 +98,11 @@ export class TrackPackager {
     return this.#meter;
   }
 
+  /** The same of the keyframes that begin its segments; `undefined` for audio. */
+  get keyframeBitrate(): { readonly peak: number; readonly average: number } | undefined {
+    return this.kind === 'video' ? this.#keyframeMeter : undefined;
+  }
+
   /** True if a player finds at least one segment in the playlist. */
   get playable(): boolean {
     return this.#window.listed.some(({ gap }) => !gap);
@@ -109,6 +122,21 @@ export class TrackPackager {
   /** Rows that the playlist lists. */
   get listed(): readonly Segment[] {
     return this.#window.listed;
+  }
+
+  /** The init that a row needs. */
+  initOf({ initName }: Segment): TrackInit | undefined {
+    return this.#window.init(initName);
+  }
+
+  /** The media of a row, wherever it is; `undefined` if there is none. */
+  mediaOf({ slot }: Segment): StoredBytes | undefined {
+    return this.#window.file(slot.msn);
+  }
+
+  /** Gives back all segments, in memory and on disk. */
+  release(): void {
+    this.#window.clear();
   }
 
   /** Takes the track's next fragment. */
@@ -167,11 +195,11 @@ export class TrackPackager {
   /** The file of a name that the playlist has or had. */
   file(name: string): MemoryFile | undefined {
     const contentType = this.kind === 'video' ? 'video/mp4' : 'audio/mp4';
-    const init = this.#inits.get(name);
-    if (init !== undefined) return { bytes: init.bytes, contentType };
     const msn = Number(/-(\d{1,15})\.m4s$/.exec(name)?.[1]);
-    const media = name === this.#segmentName(msn) ? this.#window.find(msn)?.media : undefined;
-    return media === undefined ? undefined : { bytes: media.bytes, contentType };
+    const media = name === this.#segmentName(msn) ? this.#window.file(msn) : undefined;
+    const found = this.#window.init(name) ?? media;
+    if (found === undefined) return undefined;
+    return 'path' in found ? undefined : { bytes: found.bytes, contentType };
   }
 
   /** True if the fragment is done with; false if it has to wait. */
@@ -247,7 +275,7 @@ export class TrackPackager {
     if (isSame && !isNewEpoch) return;
     this.#initName = `${this.kind}-${this.#token}-init-${this.#initCount}.mp4`;
     this.#initCount += 1;
-    this.#inits.set(this.#initName, init);
+    this.#window.addInit(this.#initName, init);
   }
 
   #closeOpen(): void {
@@ -291,21 +319,16 @@ export class TrackPackager {
   #add(segment: Segment): void {
     this.#window.add(segment);
     this.#meter.add(segment);
+    this.#keyframeMeter.add({ ...segment, bytes: segment.keyframeBytes });
     this.#nextMsn = segment.slot.msn + 1;
     this.#version += 1;
     if (segment.gap) this.#gaps += 1;
     else if (this.kind === 'video') this.#measureFrameRate(segment.media?.frames ?? 0, segment.durationMs);
-    this.#forgetInits();
   }
 
   #measureFrameRate(frames: number, durationMs: number): void {
     if (durationMs < this.#options.segmentTargetMs / 2 && this.#frameRate !== undefined) return;
     this.#frameRate = plausibleFrameRate((frames * 1000) / durationMs, this.#init?.frameRate);
-  }
-
-  #forgetInits(): void {
-    const used = new Set(this.#window.kept.map(({ initName }) => initName)).add(this.#initName);
-    for (const name of this.#inits.keys()) if (!used.has(name)) this.#inits.delete(name);
   }
 
   #segmentName(msn: number): string {
