@@ -20,11 +20,11 @@ import { Metrics } from './observability/metrics.ts';
 import { Scrubber } from './observability/scrubber.ts';
 import { SlateEncoder } from './stills/slate-encoder.ts';
 import { StillRenderer } from './stills/still-renderer.ts';
-import { AudioPassthroughFactory } from './transcode/audio-passthrough.ts';
 import { EncoderBroker } from './transcode/encoders.ts';
 import { FfmpegFactory } from './transcode/ffmpeg/ffmpeg-factory.ts';
 import { PassthroughFactory } from './transcode/passthrough.ts';
 import { TranscodeRunner } from './transcode/runner.ts';
+import { SharedAudioFactory } from './transcode/shared-audio.ts';
 import { type Clock, systemClock } from './util/clock.ts';
 import { type Closable, Closer } from './util/closer.ts';
 import { reasonOf } from './util/errors.ts';
@@ -88,11 +88,8 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     logger,
   });
   const encoders = await EncoderBroker.open({ ffmpeg: config.ffmpeg ?? 'ffmpeg', logger });
-  const factories = [
-    new PassthroughFactory(),
-    new AudioPassthroughFactory(),
-    new FfmpegFactory({ encoders, clock, logger }),
-  ];
+  const ffmpeg = new FfmpegFactory({ encoders, clock, logger });
+  const factories = [new PassthroughFactory(), new SharedAudioFactory(ffmpeg), ffmpeg];
   const runner = own(new TranscodeRunner({ registry, ladders, factories, clock, logger }));
 
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });

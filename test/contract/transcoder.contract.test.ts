@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RenditionSpec } from '../../src/ladder/rendition.ts';
-import { AudioPassthroughFactory } from '../../src/transcode/audio-passthrough.ts';
 import { PassthroughFactory } from '../../src/transcode/passthrough.ts';
+import { SharedAudioFactory } from '../../src/transcode/shared-audio.ts';
 import type { TranscoderFactory } from '../../src/transcode/transcoder.ts';
 import { buildRun, type ManualRun, softwareFactory } from '../support/transcode-run.ts';
 import { audioSource, ptsOf, type SourceMedia, videoSource } from '../support/transcode-source.ts';
@@ -27,14 +27,21 @@ const SUBJECTS: readonly Subject[] = [
     spec: { name: 'original', factory: 'passthrough' },
   },
   {
-    ...{ title: 'audio-passthrough', factory: new AudioPassthroughFactory(), source: audio, foreign: opus },
+    ...{ title: 'shared audio, AAC', factory: new SharedAudioFactory(ffmpeg), source: audio, foreign: video },
     spec: { name: 'audio' },
   },
   {
     ...{ title: 'ffmpeg video', factory: ffmpeg, source: video, foreign: audio },
     spec: { name: '144p', height: 144, videoBitrateKbps: 200 },
   },
-  { ...{ title: 'ffmpeg audio', factory: ffmpeg, source: opus, foreign: audio }, spec: { name: 'audio' } },
+  {
+    ...{ title: 'shared audio, Opus', factory: new SharedAudioFactory(ffmpeg), source: opus, foreign: video },
+    spec: { name: 'audio' },
+  },
+  {
+    ...{ title: 'ffmpeg audio', factory: ffmpeg, source: opus, foreign: video },
+    spec: { name: 'radio', audioBitrateKbps: 64 },
+  },
 ];
 
 describe.each(SUBJECTS)('the transcoder contract, $title:', ({ factory, spec, source, foreign }) => {

@@ -128,7 +128,7 @@ describe('a live ladder', () => {
         'passthrough original video',
         'ffmpeg 240p video',
         'ffmpeg 144p video',
-        'audio-passthrough audio audio',
+        'shared-audio audio audio',
       ]),
     );
     for (const row of rows.filter(({ state }) => state !== 'skipped')) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { AudioPassthroughFactory } from '../../src/transcode/audio-passthrough.ts';
 import { PassthroughFactory } from '../../src/transcode/passthrough.ts';
+import { type AudioEncoder, SharedAudioFactory } from '../../src/transcode/shared-audio.ts';
+import type { Fragment } from '../../src/media/fragment.ts';
 import { audioInit, fragmentAt, videoInit } from '../support/fragments.ts';
 import { EditableLadder, settled, TranscodeRig } from '../support/transcode-rig.ts';
 
@@ -10,12 +11,18 @@ const LADDER = [
   { name: 'audio' },
 ];
 
+const noEncoder: AudioEncoder = {
+  encodeAudio: () => {
+    throw new Error('nothing is to be encoded');
+  },
+};
+
 describe('the passthrough factories', () => {
   it('re-emit the very same fragment objects, video and AAC', async () => {
     const rig = new TranscodeRig(
       new EditableLadder(...LADDER),
       new PassthroughFactory(),
-      new AudioPassthroughFactory(),
+      new SharedAudioFactory(noEncoder),
     );
     const [video, audio] = [rig.output('original'), rig.output('audio')];
     const frame = fragmentAt({ init: videoInit(), atMs: 0, keyframe: true });
@@ -29,18 +36,36 @@ describe('the passthrough factories', () => {
     expect(rig.runner.list().map(({ factory, rendition, track, state }) => [factory, rendition, track, state])).toEqual(
       [
         ['passthrough', 'original', 'video', 'running'],
-        ['audio-passthrough', 'audio', 'audio', 'running'],
+        ['shared-audio', 'audio', 'audio', 'running'],
       ],
     );
   });
 
-  it('leave Opus to an encoder', async () => {
-    const rig = new TranscodeRig(new EditableLadder(...LADDER), new AudioPassthroughFactory());
-    const opus = { ...audioInit(), codec: 'opus' };
+  it('encode other audio than AAC, in the same track', async () => {
+    const encoded: Fragment[] = [];
+    const encoder: AudioEncoder = {
+      encodeAudio: ({ emit, epoch }) => ({
+        start: () => undefined,
+        push: ({ baseDecodeTime }) => {
+          const fragment = fragmentAt({ init: audioInit('encoded'), epoch, atMs: baseDecodeTime / 48, keyframe: true });
+          encoded.push(fragment);
+          emit(fragment);
+        },
+        stop: () => undefined,
+        abort: () => undefined,
+      }),
+    };
+    const rig = new TranscodeRig(new EditableLadder(...LADDER), new SharedAudioFactory(encoder));
+    const [aac, opus] = [audioInit(), { ...audioInit('opus'), codec: 'opus' }];
     const output = rig.output('audio');
-    rig.source('live/demo', 'audio', opus).emit(fragmentAt({ init: opus, atMs: 0, keyframe: true }));
-    await settled();
-    expect(output.fragments).toEqual([]);
-    expect(rig.runner.list()).toEqual([]);
+    const source = rig.source('live/demo', 'audio', aac);
+    const sent = [aac, opus, aac].map((init, epoch) => fragmentAt({ init, epoch, atMs: 0, keyframe: true }));
+    for (const fragment of sent) {
+      source.emit(fragment);
+      await settled();
+    }
+    expect(encoded).toHaveLength(1);
+    expect(output.fragments).toEqual([sent[0], encoded[0], sent[2]]);
+    expect(output).toMatchObject({ opened: 1, closed: 0 });
   });
 });

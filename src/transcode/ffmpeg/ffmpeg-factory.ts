@@ -2,10 +2,9 @@ import { SHARED_AUDIO_RENDITION } from '../../ladder/ladder-source.ts';
 import { factoryOf, isAudioOnly } from '../../ladder/rendition.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { isAac } from '../audio-passthrough.ts';
 import type { EncoderBroker } from '../encoders.ts';
+import type { AudioEncoder } from '../shared-audio.ts';
 import type { OptOut, Transcoder, TranscoderContext, TranscoderFactory } from '../transcoder.ts';
-
 import { audioCommandLine, videoCommandLine } from './ffmpeg-args.ts';
 import { FfmpegTranscoder } from './ffmpeg-transcoder.ts';
 import { planFrames, sizeObjection } from './rung-geometry.ts';
@@ -18,7 +17,7 @@ export interface FfmpegFactoryOptions {
 }
 
 /** Encodes rungs with one ffmpeg child each: video to H.264, audio to AAC. */
-export class FfmpegFactory implements TranscoderFactory {
+export class FfmpegFactory implements TranscoderFactory, AudioEncoder {
   readonly name = 'ffmpeg';
   readonly #options: FfmpegFactoryOptions;
 
@@ -48,17 +47,21 @@ export class FfmpegFactory implements TranscoderFactory {
     });
   }
 
-  #buildAudio(context: TranscoderContext): Transcoder | OptOut {
+  encodeAudio(context: TranscoderContext): Transcoder {
     const { rendition: spec, init } = context;
     const { encoders, clock, logger } = this.#options;
-    if (spec.name === SHARED_AUDIO_RENDITION) {
-      if (isAac(init)) return { optOut: 'AAC is passed through', servedElsewhere: true };
-    } else if (!isAudioOnly(spec) && spec.audio !== 'own') {
-      return { optOut: 'the rung shares the common audio', servedElsewhere: true };
-    }
     return new FfmpegTranscoder({
       ...{ context, clock, logger, binaryPath: encoders.binary.path, encoder: 'aac', frameRate: undefined },
       commandLine: audioCommandLine(spec, init),
     });
+  }
+
+  #buildAudio(context: TranscoderContext): Transcoder | OptOut {
+    const { rendition: spec } = context;
+    const sharesAudio = !isAudioOnly(spec) && spec.audio !== 'own';
+    if (sharesAudio || spec.name === SHARED_AUDIO_RENDITION) {
+      return { optOut: 'the rung shares the common audio', servedElsewhere: true };
+    }
+    return this.encodeAudio(context);
   }
 }

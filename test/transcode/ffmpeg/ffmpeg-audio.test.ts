@@ -7,7 +7,7 @@ const factory = await softwareFactory();
 describe('an ffmpeg audio rendition', () => {
   it('is AAC on the source’s timeline when the source is Opus', async () => {
     const source = await audioSource('libopus');
-    const output = await transcodeAll(factory, { name: 'audio', audioBitrateKbps: 96 }, source);
+    const output = await transcodeAll(factory, { name: 'radio', audioBitrateKbps: 96 }, source);
     expect(output[0]!.init).toMatchObject({ kind: 'audio', codec: 'mp4a.40.2', sampleRate: 48_000, channels: 2 });
     const pts = ptsOf(output);
     // Opus begins with 312 samples of pre-skip; what AAC puts before time zero is left out.
