@@ -73,8 +73,8 @@ function playLive(playlist) {
     playlist,
     onQualities: showQualities,
     onInterrupted: (interrupted) => {
-      if (interrupted) show('interrupted');
-      else if (document.body.dataset.state === 'interrupted') show('playing');
+      const [from, to] = interrupted ? ['playing', 'interrupted'] : ['interrupted', 'playing'];
+      if (document.body.dataset.state === from) show(to);
     },
     onGone: (ended) =>
       leave(

@@ -2,8 +2,8 @@ import { readLiveEdge } from './playlists.js';
 
 const TICK_MS = 500;
 /** A stall shorter than this is the player's own business. */
-const PATIENCE_MS = 2_000;
-const INTERRUPTED_MS = 4_500;
+const PATIENCE_MS = 1_500;
+const INTERRUPTED_MS = 4_000;
 const STANDSTILL_MS = 6_000;
 /** Where a viewer has jumped to may take longer to come. */
 const SEEKING_STANDSTILL_MS = 15_000;
@@ -21,14 +21,13 @@ export class Watchdog {
   #sinceMs = 0;
   #askedMs = 0;
   #firstEdge;
-  #interrupted = false;
 
   /**
    * @param {object} options
    * @param {() => { video: HTMLVideoElement, mediaPlaylist: string | undefined } | undefined} options.player
-   * @param {() => void} options.onInterrupted once, when neither picture nor playlist go on
-   * @param {() => void} options.onMoving on every tick on which the picture moved
-   * @param {() => void} options.onStandstill on every tick on which only the picture stands still
+   * @param {() => void} options.onInterrupted while neither picture nor playlist go on
+   * @param {() => void} options.onMoving while the picture moves
+   * @param {() => void} options.onStandstill while only the picture stands still, for too long
    */
   constructor(options) {
     this.#options = options;
@@ -39,7 +38,6 @@ export class Watchdog {
   reset() {
     this.#sinceMs = performance.now();
     this.#firstEdge = undefined;
-    this.#interrupted = false;
   }
 
   end() {
@@ -74,9 +72,6 @@ export class Watchdog {
     this.#firstEdge ??= edge;
     if (edge !== undefined && edge !== this.#firstEdge) {
       if (stillMs >= (video.seeking ? SEEKING_STANDSTILL_MS : STANDSTILL_MS)) onStandstill();
-    } else if (stillMs >= INTERRUPTED_MS && !this.#interrupted) {
-      this.#interrupted = true;
-      onInterrupted();
-    }
+    } else if (stillMs >= INTERRUPTED_MS) onInterrupted();
   }
 }

@@ -1,0 +1,99 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../support/browser.ts';
+import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
+import { LiveServer } from '../support/live-server.ts';
+import { PlayerPage } from '../support/player-page.ts';
+import type { PlayerReport } from '../support/player-report.ts';
+
+const LADDER = `
+[[rendition]]
+name = "original"
+factory = "passthrough"
+
+[[rendition]]
+name = "144p"
+width = 256
+height = 144
+videoBitrateKbps = 150
+preset = "ultrafast"
+`;
+
+/** Its own timeline instead of the wall clock's: what is missing between two publishers would stop it otherwise. */
+const SHAKA = { manifest: { hls: { ignoreManifestProgramDateTime: true } } };
+
+const BROADCASTS = ['silent', 'slate'] as const;
+const PLAYERS = ['hls.js', 'shaka'] as const;
+
+/** Bare players on another origin, while the publisher is away and returns: with a slate meanwhile, and without one. */
+describe('players whose publisher goes away and returns', () => {
+  let server: LiveServer;
+  let browser: Browser;
+  let publishers: FfmpegPublisher[];
+  const pages = new Map<string, PlayerPage>();
+
+  const publish = (): void => {
+    publishers = BROADCASTS.map(
+      (name) => new FfmpegPublisher({ url: server.rtmpUrl(name), size: '426x240', videoBitrateKbps: 300 }),
+    );
+  };
+
+  beforeAll(async () => {
+    const settings = '[[broadcasts]]\nbroadcast = "live/slate"\nslate = true';
+    server = await LiveServer.start({ ladder: LADDER, settings, publish: { graceMs: 60_000 } });
+    browser = await launchBrowser();
+    publish();
+    await Promise.all(BROADCASTS.map((name) => server.variants(name, 2)));
+    for (const name of BROADCASTS) {
+      for (const player of PLAYERS) {
+        const config = player === 'shaka' ? SHAKA : {};
+        pages.set(
+          `${player} ${name}`,
+          await PlayerPage.open(browser, { player, url: server.multivariantUrl(name), config }),
+        );
+      }
+    }
+    await Promise.all([...pages.values()].map((page) => page.plays(3)));
+  });
+
+  afterAll(async () => {
+    await Promise.all([...pages.values()].map((page) => page.close()));
+    await browser.close();
+    await Promise.all(publishers.map((publisher) => publisher.kill()));
+    await server.close();
+  });
+
+  /** The publishers leave for so many seconds; hands back what the viewers saw from then on. */
+  const leaveFor = async (seconds: number): Promise<Map<string, PlayerReport>> => {
+    const goneAtMs = Date.now();
+    await Promise.all(publishers.map((publisher) => publisher.kill()));
+    const [first] = pages.values();
+    await first!.sample(`${seconds} s to pass`, ({ wallMs }) => wallMs > goneAtMs + seconds * 1_000, 60_000);
+    publish();
+    const backAtMs = Date.now();
+    const reports = await Promise.all(
+      [...pages].map(async ([name, page]) => {
+        const report = await page.plays(8, 60_000, backAtMs + 2_000);
+        return [name, report.since(goneAtMs)] as const;
+      }),
+    );
+    return new Map(reports);
+  };
+
+  it.each([7, 30])('go on by themselves after %i s', async (seconds) => {
+    const reports = await leaveFor(seconds);
+    for (const [name, report] of reports)
+      console.log(seconds, name, report.frozenSpells(), report.record.errors.slice(0, 8), report.last);
+    for (const [name, report] of reports) {
+      expect(report.fatalErrors, name).toEqual([]);
+      expect(report.last!.latencyS, name).toBeLessThan(15);
+    }
+    for (const player of PLAYERS) expect(reports.get(`${player} slate`)!.longestFreezeMs, player).toBeLessThan(10_000);
+  });
+
+  it('end when the broadcast ends', async () => {
+    for (const name of BROADCASTS) expect((await server.api('DELETE', `broadcasts/live/${name}`)).status).toBe(204);
+    for (const page of pages.values()) await page.sample('the end', ({ idle }) => idle);
+    for (const [name, page] of pages) expect((await page.report()).record.ended, name).toBe(true);
+  });
+});
