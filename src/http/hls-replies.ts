@@ -1,37 +1,47 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { MediaFile } from '../hls/media-file.ts';
 import type { RenderedPlaylist } from '../hls/rendered-playlist.ts';
-import type { MemoryFile } from '../hls/media-file.ts';
 import { AppError } from '../util/errors.ts';
 import { parseByteRange } from './byte-range.ts';
+import { hasVersion } from './conditional.ts';
+import { type Query, readToken } from './playback-query.ts';
+import { withToken } from './playlist-token.ts';
+import { readStored } from './stored-media.ts';
 
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
-/** How long a shared cache may give out a playlist: a new segment is at least this much away from the last. */
-const PLAYLIST_CACHE = 'max-age=1';
-
-/** Answers with a playlist, compressed if the client takes that; 304 if the client has this very version. */
-export function sendPlaylist(request: FastifyRequest, reply: FastifyReply, playlist: RenderedPlaylist): FastifyReply {
-  void reply.headers({ 'cache-control': PLAYLIST_CACHE, etag: playlist.etag, vary: 'accept-encoding' });
+/**
+ * Answers with a playlist, compressed if the client takes that; 304 if the client has this very version. A `token` of the
+ * query is handed on to the URIs in it.
+ * @throws AppError `BAD_REQUEST` for a token that cannot be handed on.
+ */
+export function sendPlaylist(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { playlist: shared, cache }: { playlist: RenderedPlaylist; cache: string },
+): FastifyReply {
+  const token = readToken(request.query as Query);
+  const playlist = token === undefined ? shared : withToken(shared, token);
+  void reply.headers({ 'cache-control': cache, etag: playlist.etag, vary: 'accept-encoding' });
   if (hasVersion(request, playlist.etag)) return reply.code(304).send();
-  void reply.type(PLAYLIST_TYPE);
+  void reply.header('content-type', PLAYLIST_TYPE);
   if (!takesGzip(request.headers['accept-encoding'])) return reply.send(playlist.plain);
   return reply.header('content-encoding', 'gzip').send(playlist.gzip);
 }
 
 /**
- * Answers with media or the part of it that the client asks for. The name is never used for anything else, so the
- * answer may be kept for as long as the file can be in a playlist.
- * @throws AppError `RANGE_NOT_SATISFIABLE` if the range begins behind the end.
+ * Answers with media or the part of it that the client asks for. The name is its version, since it is never used for
+ * anything else.
+ * @throws AppError `RANGE_NOT_SATISFIABLE` if the range begins behind the end; `NOT_FOUND` if it has gone from the disk.
  */
-export function sendMedia(
+export async function sendMedia(
   request: FastifyRequest,
   reply: FastifyReply,
-  { file, name, maxAgeSeconds }: { file: MemoryFile; name: string; maxAgeSeconds: number },
-): FastifyReply {
+  { file, name, cache }: { file: MediaFile; name: string; cache: string },
+): Promise<FastifyReply> {
   const etag = `"${name}"`;
-  const size = file.bytes.length;
-  const cacheControl = `max-age=${maxAgeSeconds}, immutable`;
-  void reply.headers({ 'cache-control': cacheControl, etag, 'accept-ranges': 'bytes' });
+  const size = 'bytes' in file ? file.bytes.length : file.size;
+  void reply.headers({ 'cache-control': cache, etag, 'accept-ranges': 'bytes' });
   if (hasVersion(request, etag)) return reply.code(304).send();
   const isCurrent = (request.headers['if-range'] ?? etag) === etag;
   const range = isCurrent ? parseByteRange(request.headers.range, size) : undefined;
@@ -39,21 +49,12 @@ export function sendMedia(
     void reply.header('content-range', `bytes */${size}`);
     throw new AppError('RANGE_NOT_SATISFIABLE', `the file has ${size} bytes; ask for a range within them`);
   }
-  void reply.type(file.contentType);
-  if (range === undefined) return reply.send(file.bytes);
-  const { first, last } = range;
-  return reply
-    .code(206)
-    .header('content-range', `bytes ${first}-${last}/${size}`)
-    .send(file.bytes.subarray(first, last + 1));
-}
-
-/** RFC 9110, 13.1.2: weak comparison. */
-function hasVersion({ headers }: FastifyRequest, etag: string): boolean {
-  const given = headers['if-none-match'];
-  if (given === undefined) return false;
-  const tags = given.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags.includes('*') || tags.includes(etag.replace(/^W\//, ''));
+  const { first, last } = range ?? { first: 0, last: size - 1 };
+  const stream = 'bytes' in file || request.method === 'HEAD' ? undefined : await readStored(file, { first, last });
+  void reply.headers({ 'content-type': file.contentType, 'content-length': last + 1 - first });
+  if (range !== undefined) void reply.code(206).header('content-range', `bytes ${first}-${last}/${size}`);
+  if ('bytes' in file) return reply.send(range === undefined ? file.bytes : file.bytes.subarray(first, last + 1));
+  return reply.send(stream);
 }
 
 function takesGzip(header: string | string[] | undefined): boolean {

@@ -1,28 +1,27 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { HlsOrigin } from '../hls/hls-origin.ts';
-import type { TrackKind } from '../media/fragment.ts';
-import { AppError } from '../util/errors.ts';
-import { sendMedia, sendPlaylist } from './hls-replies.ts';
+import { targetDurationSeconds } from '../hls/hls-options.ts';
+import { type ArchivePlayback, archivePlaybackRoutes } from './archive-playback-routes.ts';
+import { cachePolicy } from './cache-policy.ts';
+import { LiveReplies, type PlaybackOrigin } from './live-replies.ts';
+import type { BroadcastParams, FileParams } from './playback-paths.ts';
+import { type Stills, stillsRoutes } from './stills-routes.ts';
 
 /** What the playback routes need. */
 interface HlsRoutesOptions {
-  readonly origin: Pick<HlsOrigin, 'multivariant' | 'mediaPlaylist' | 'media' | 'viewers' | 'options'>;
-}
-
-interface BroadcastParams {
-  readonly app: string;
-  readonly name: string;
-}
-
-interface FileParams extends BroadcastParams {
-  readonly rendition: string;
-  readonly file: string;
+  readonly origin: PlaybackOrigin;
+  /** Left out: there are no recordings. */
+  readonly archives?: ArchivePlayback | undefined;
+  /** Left out: there are no pictures. */
+  readonly stills?: Stills | undefined;
+  /** How far back the longest playlist reaches, ms; the live window is what it is at least. */
+  readonly dvrMs?: number;
 }
 
 /** Any page may play; nothing here depends on cookies. On every answer below `/hls/`. */
 export const CORS_HEADERS = Object.freeze({
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'Content-Length, Content-Range, Content-Encoding, ETag, Date, Age',
+  'access-control-expose-headers':
+    'Content-Length, Content-Range, Content-Encoding, Accept-Ranges, ETag, Date, Age, Retry-After',
 });
 
 const PREFLIGHT_HEADERS = Object.freeze({
@@ -31,66 +30,53 @@ const PREFLIGHT_HEADERS = Object.freeze({
   'access-control-max-age': '86400',
 });
 
-/** Media may be cached for this much longer than it can be in a playlist. */
-const EXTRA_CACHE_SECONDS = 60;
+/** Seconds after which a client that was told 503 may ask again. */
+const RETRY_AFTER = '1';
 
 /**
- * Playback of live broadcasts: `/hls/:app/:name/index.m3u8`, and below it `:rendition/video.m3u8`, `audio.m3u8` and the
- * media that those name. Every answer carries CORS headers, failures included; no failure is cached.
+ * Playback: `/hls/:app/:name/index.m3u8`, and below it `:rendition/video.m3u8`, `audio.m3u8`, `iframes.m3u8` and the media
+ * that those name, `clip.m3u8`, recordings and pictures. Every answer carries CORS headers, failures included; no failure is
+ * cached.
  */
 export async function hlsRoutes(app: FastifyInstance, options: HlsRoutesOptions): Promise<void> {
   await app.register(
     (scope, _, done) => {
-      addRoutes(scope, options);
+      scope.addHook('onRequest', (_request, reply, next) => {
+        void reply.headers(CORS_HEADERS);
+        next();
+      });
+      scope.addHook('onSend', (_request, reply, _payload, next) => {
+        if (reply.statusCode >= 400) void reply.header('cache-control', 'no-store').removeHeader('etag');
+        if (reply.statusCode === 503) void reply.header('retry-after', RETRY_AFTER);
+        next();
+      });
+      liveRoutes(scope, options);
+      if (options.archives !== undefined) archivePlaybackRoutes(scope, options.archives);
+      if (options.stills !== undefined) stillsRoutes(scope, options.stills);
+      scope.options('/*', (_request, reply) => reply.code(204).headers(PREFLIGHT_HEADERS).send());
+      scope.setNotFoundHandler(notFound);
       done();
     },
     { prefix: '/hls' },
   );
 }
 
-function addRoutes(app: FastifyInstance, { origin }: HlsRoutesOptions): void {
+function liveRoutes(app: FastifyInstance, { origin, dvrMs = 0 }: HlsRoutesOptions): void {
   const { windowSegments, segmentTargetMs } = origin.options;
-  const maxAgeSeconds = Math.round((windowSegments * segmentTargetMs) / 1000) + EXTRA_CACHE_SECONDS;
+  const targetSeconds = targetDurationSeconds(segmentTargetMs);
+  const windowMs = Math.max(dvrMs, windowSegments * targetSeconds * 1000);
+  const live = new LiveReplies(origin, cachePolicy({ targetDurationSeconds: targetSeconds, windowMs }));
 
-  app.addHook('onRequest', async (_, reply) => void reply.headers(CORS_HEADERS));
-  app.addHook('onSend', async (_, reply) => {
-    if (reply.statusCode >= 400) void reply.header('cache-control', 'no-store').removeHeader('etag');
-  });
+  app.get<{ Params: BroadcastParams }>('/:app/:name/index.m3u8', (request, reply) => live.multivariant(request, reply));
 
-  app.get<{ Params: BroadcastParams }>('/:app/:name/index.m3u8', (request, reply) =>
-    sendPlaylist(request, reply, origin.multivariant(broadcastOf(request.params))),
-  );
+  app.get<{ Params: BroadcastParams }>('/:app/:name/clip.m3u8', (request, reply) => live.clip(request, reply));
 
   app.get<{ Params: FileParams }>('/:app/:name/:rendition/:file', (request, reply) => {
-    const { rendition, file: name } = request.params;
-    const broadcast = broadcastOf(request.params);
-    const kind = kindOf(name);
-    if (name.endsWith('.m3u8')) {
-      const playlist = origin.mediaPlaylist(broadcast, rendition, kind);
-      noteViewer(request, origin, broadcast);
-      return sendPlaylist(request, reply, playlist);
-    }
-    const file = origin.media(broadcast, rendition, kind, name);
-    return sendMedia(request, reply, { file, name, maxAgeSeconds });
+    const { file } = request.params;
+    if (file === 'iframes.m3u8') live.iframes(request, reply);
+    else if (file.endsWith('.m3u8')) live.playlist(request, reply);
+    else live.media(request, reply);
   });
-
-  app.options('/*', (_, reply) => reply.code(204).headers(PREFLIGHT_HEADERS).send());
-  app.setNotFoundHandler(notFound);
-}
-
-function broadcastOf({ app, name }: BroadcastParams): string {
-  return `${app}/${name}`;
-}
-
-/** @throws AppError `NOT_FOUND` for a name that no playlist or media has. */
-function kindOf(name: string): TrackKind {
-  const kind = /^(video|audio)(?:\.m3u8$|-)/.exec(name)?.[1];
-  if (kind === 'video' || kind === 'audio') return kind;
-  throw new AppError('NOT_FOUND', `there is no file ${JSON.stringify(name.slice(0, 100))}; see index.m3u8`);
-}
-
-function noteViewer(request: FastifyRequest, origin: HlsRoutesOptions['origin'], broadcast: string): void {
-  origin.viewers.see(broadcast, request.ip, request.headers['user-agent'] ?? '');
 }
 
 function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -101,7 +101,7 @@ describe('media over HTTP', () => {
     for (const pattern of [SEGMENT, INIT]) {
       const { statusCode, headers, rawPayload } = await get(await fileOf(get, pattern));
       expect([statusCode, headers['content-type']]).toEqual([200, 'video/mp4']);
-      expect(headers['cache-control']).toBe('max-age=76, immutable');
+      expect(headers['cache-control']).toBe('max-age=84, immutable');
       expect(headers['content-length']).toBe(String(rawPayload.length));
       expect(headers['accept-ranges']).toBe('bytes');
     }

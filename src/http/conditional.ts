@@ -1,0 +1,9 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Whether the client says that it has this very version (RFC 9110, 13.1.2: weak comparison). */
+export function hasVersion({ headers }: FastifyRequest, etag: string): boolean {
+  const given = headers['if-none-match'];
+  if (given === undefined) return false;
+  const tags = given.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(etag.replace(/^W\//, ''));
+}
