@@ -3,6 +3,7 @@ import type { Fragment, TrackInit, TrackKind } from '../media/fragment.ts';
 import { SOURCE_RENDITION } from '../media/track-key.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { BroadcastStorage } from './broadcast-storage.ts';
 import type { HlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import { listLadder } from './ladder-listing.ts';
@@ -11,6 +12,8 @@ import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
 import { RenditionPackager } from './rendition-packager.ts';
 import { RetiredMedia } from './retired-media.ts';
+import type { SequenceNumbers } from './sequence-store.ts';
+import { TimeShift } from './time-shift.ts';
 import { Timeline } from './timeline.ts';
 import { TrackPackager } from './track-packager.ts';
 
@@ -25,7 +28,11 @@ interface BroadcastPackagerOptions {
   /** A new URI token at each call. */
   readonly nextToken: () => string;
   /** What an earlier life of the broadcast has used up. */
-  readonly continues: { readonly nextMsn: number; readonly discontinuities: number } | undefined;
+  readonly continues: SequenceNumbers | undefined;
+  /** Called with what has been used up, before anybody is told of it. */
+  readonly onNumbers: (numbers: SequenceNumbers) => void;
+  readonly dvrMs: number;
+  readonly storage: BroadcastStorage;
   /** Called once, when every playlist has its end. */
   readonly onEnded: () => void;
 }
@@ -33,17 +40,22 @@ interface BroadcastPackagerOptions {
 /** One life of a broadcast, from its first track to ENDLIST: the shared timeline and all of its renditions. */
 export class BroadcastPackager {
   readonly timeline: Timeline;
+  /** Clips, I-frame playlists and keyframes of what can be played. */
+  readonly timeShift: TimeShift;
+  /** The recording that stays; `undefined` unless there is one, and until it is complete. */
+  archive: string | undefined;
   readonly #context: BroadcastPackagerOptions;
   readonly #renditions = new Map<string, RenditionPackager>();
   readonly #sources = new Set<FragmentSource>();
   readonly #outputs = new Set<FragmentSource>();
   readonly #retired: RetiredMedia;
   readonly #sourceInits = new WeakSet<TrackInit>();
-  readonly #memo = new PlaylistMemo();
+  readonly #memos = { dvr: new PlaylistMemo(), live: new PlaylistMemo() };
   readonly #drain = new AbortController();
   #hasSourceAudio = false;
   #hasSourceVideo = false;
   #aligned = false;
+  #usedMsn = 0;
   #firstPlayableAtMs: number | undefined;
   #settled = false;
   #lastRungRemoved = false;
@@ -52,6 +64,7 @@ export class BroadcastPackager {
   constructor(context: BroadcastPackagerOptions) {
     const { options, continues, clock } = context;
     this.#context = context;
+    this.timeShift = new TimeShift({ options, playable: () => this.#playable() });
     this.#retired = new RetiredMedia(clock, options.windowSegments * options.segmentTargetMs);
     this.timeline = new Timeline({
       segmentTargetMs: options.segmentTargetMs,
@@ -89,17 +102,17 @@ export class BroadcastPackager {
     track.fragments$.subscribe({ next, complete: () => this.#onClosed(track) });
   }
 
-  /** The multivariant playlist; `undefined` while there is nothing to play. */
-  multivariant(): RenderedPlaylist | undefined {
+  /** The multivariant playlist of the whole window or of its newest part; `undefined` while there is nothing to play. */
+  multivariant(window: 'dvr' | 'live'): RenderedPlaylist | undefined {
     if (!this.#isSettled()) return undefined;
     const renditions = [...this.#renditions.values()];
     const version = renditions.map(({ name, state, packagers }) =>
       [name, state, ...packagers.map((p) => p.version)].join(),
     );
-    const playable = renditions.filter(({ state }) => state === 'playable');
-    const snapshot = listLadder(playable, this.#context.options.sharedAudioRendition);
+    const snapshot = listLadder(this.#playable(), this.#context.options.sharedAudioRendition);
     if (snapshot.variants.length === 0) return undefined;
-    return this.#memo.get(version.join(' '), () => renderMultivariantPlaylist(snapshot));
+    const query = window === 'live' ? 'dvr=0' : '';
+    return this.#memos[window].get(version.join(' '), () => renderMultivariantPlaylist(snapshot, query));
   }
 
   /** A media playlist; `undefined` if there is no such one to offer. */
@@ -119,6 +132,7 @@ export class BroadcastPackager {
     return {
       broadcast: this.#context.broadcast,
       state: this.#ended ? 'ended' : 'live',
+      ...(this.archive !== undefined && { archive: this.archive }),
       newestMsn: this.timeline.newest?.msn,
       sourceGopMs: this.timeline.sourceGopMs,
       warnings: this.#ended ? [] : this.#warnings(),
@@ -138,6 +152,10 @@ export class BroadcastPackager {
     this.#context.onEnded();
   }
 
+  #playable(): RenditionPackager[] {
+    return [...this.#renditions.values()].filter(({ state }) => state === 'playable');
+  }
+
   #packagers(): TrackPackager[] {
     return [...this.#renditions.values()].flatMap(({ packagers }) => packagers);
   }
@@ -150,13 +168,22 @@ export class BroadcastPackager {
   }
 
   #addOutput(track: FragmentSource): void {
-    const { options, nextToken } = this.#context;
+    const { options, nextToken, dvrMs, storage } = this.#context;
     const { rendition: name, track: kind } = track.key;
     this.#outputs.add(track);
     if (this.#lastRungRemoved) this.#dropEndedRung();
     const rendition = this.#renditions.get(name) ?? new RenditionPackager(name);
     this.#renditions.set(name, rendition);
-    rendition.add(new TrackPackager({ kind, timeline: this.timeline, options, token: nextToken() }));
+    rendition.add(
+      new TrackPackager({
+        kind,
+        timeline: this.timeline,
+        options,
+        token: nextToken(),
+        dvrMs,
+        store: storage.track(name, kind),
+      }),
+    );
   }
 
   #onSource(fragment: Fragment): void {
@@ -181,6 +208,7 @@ export class BroadcastPackager {
   }
 
   #onTimelineMoved(): void {
+    this.#noteNumbers();
     for (const packager of this.#packagers()) packager.advance();
     const becameAligned = !this.#aligned && this.timeline.aligned;
     this.#aligned = this.timeline.aligned;
@@ -191,6 +219,13 @@ export class BroadcastPackager {
       if (becameAligned) rendition.track('video')?.unlistThroughGaps();
     }
     this.#notePlayable();
+  }
+
+  #noteNumbers(): void {
+    const { nextMsn, discontinuities } = this.timeline;
+    if (nextMsn === this.#usedMsn) return;
+    this.#usedMsn = nextMsn;
+    this.#context.onNumbers({ nextMsn, discontinuities });
   }
 
   #whyWithheld(): string {

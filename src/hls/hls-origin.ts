@@ -6,25 +6,36 @@ import type { Clock } from '../util/clock.ts';
 import type { Closable } from '../util/closer.ts';
 import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
+import type { LiveStore } from '../cache/live-store.ts';
+import type { Archives } from './archives.ts';
 import { BroadcastPackager } from './broadcast-packager.ts';
+import { type BroadcastHlsSettings, BroadcastStorage } from './broadcast-storage.ts';
 import { type HlsOptions, hlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
 import type { MediaFile, MemoryFile } from './media-file.ts';
 import type { Answer, BlockingOrigin, MediaRequest, PlaylistRequest } from './playback.ts';
+import { SequenceStore } from './sequence-store.ts';
+import type { KeyframeRef } from './time-shift.ts';
 import { Viewers } from './viewers.ts';
+import type { DateSpan } from './vod-row.ts';
 
 /** Ended lives of a broadcast whose media stays fetchable. */
 const MAX_PREVIOUS_LIVES = 2;
-
-/** Broadcasts whose numbers are remembered, so that they go on when it comes back. */
-const MAX_REMEMBERED = 10_000;
 
 interface Dependencies {
   readonly directory: TrackDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options?: Partial<HlsOptions>;
+  /** What differs between broadcasts; default: the live window only, and nothing stays. */
+  readonly settings?: (broadcast: string) => BroadcastHlsSettings;
+  /** Disk for what viewers can go back to; without one it is what fits into memory. */
+  readonly store?: LiveStore;
+  /** Where broadcasts stay; needs `store` too. */
+  readonly archives?: Archives;
+  /** Which numbers were used before; without one they are remembered for as long as the origin lives. */
+  readonly sequences?: SequenceStore;
 }
 
 interface Lives {
@@ -32,19 +43,15 @@ interface Lives {
   previous: BroadcastPackager[];
 }
 
-interface Continuation {
-  readonly nextMsn: number;
-  readonly discontinuities: number;
-}
-
-/** Packages every broadcast of a registry as HLS, in memory, and answers for what can be fetched. */
+/** Packages every broadcast of a registry as HLS and answers for what can be fetched. */
 export class HlsOrigin implements Closable, BlockingOrigin {
   /** Who watches; whoever serves playlists tells it. */
   readonly viewers: Viewers;
   readonly options: HlsOptions;
   readonly #deps: Dependencies;
   readonly #broadcasts = new Map<string, Lives>();
-  readonly #remembered = new Map<string, Continuation>();
+  readonly #sequences: SequenceStore;
+  readonly #retirements = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   readonly #subscription: { unsubscribe(): void };
   readonly #tokenBase: string;
@@ -54,16 +61,17 @@ export class HlsOrigin implements Closable, BlockingOrigin {
     this.#deps = deps;
     this.options = hlsOptions(deps.options);
     this.viewers = new Viewers(deps.clock);
+    this.#sequences = deps.sequences ?? new SequenceStore({ clock: deps.clock, logger: deps.logger });
     this.#tokenBase = Math.floor(deps.clock.nowMs()).toString(36);
     this.#subscription = deps.directory.opened$.subscribe((track) => this.#onOpened(track));
   }
 
   /**
-   * The multivariant playlist of a broadcast.
+   * The multivariant playlist of a broadcast; for `live`, one whose media playlists list only the newest segments.
    * @throws AppError `NOT_FOUND` if there is no such broadcast or nothing of it can be played yet.
    */
-  multivariant(broadcast: string): RenderedPlaylist {
-    const playlist = this.#broadcasts.get(broadcast)?.current.multivariant();
+  multivariant(broadcast: string, window: 'dvr' | 'live' = 'dvr'): RenderedPlaylist {
+    const playlist = this.#broadcasts.get(broadcast)?.current.multivariant(window);
     return playlist ?? notFound(`broadcast ${quote(broadcast)} is not live, or has no complete segment yet`);
   }
 
@@ -91,6 +99,37 @@ export class HlsOrigin implements Closable, BlockingOrigin {
     );
   }
 
+  /**
+   * The I-frame playlist that goes with a rendition's video.
+   * @throws AppError `NOT_FOUND` if the rendition has no video to offer.
+   */
+  iframes(broadcast: string, rendition: string, window: 'dvr' | 'live' = 'dvr'): RenderedPlaylist {
+    const life = this.#broadcasts.get(broadcast)?.current;
+    const playlist = life?.timeShift.iframes(rendition, window, life.ended);
+    return playlist ?? notFound(`broadcast ${quote(broadcast)} offers no I-frames of rendition ${quote(rendition)}`);
+  }
+
+  /**
+   * The multivariant playlist of a clip: of the segments of all renditions that overlap a span of wall clock, as far as
+   * viewers can go back.
+   * @throws AppError `BAD_REQUEST` if the span is empty, upside down or too long; `NOT_FOUND` if nothing of it is there
+   */
+  clipMultivariant(broadcast: string, span: DateSpan): RenderedPlaylist {
+    const clip = this.#broadcasts.get(broadcast)?.current.timeShift.clipMultivariant(span);
+    return clip ?? notFound(`broadcast ${quote(broadcast)} is not live; a recording of it would have its own address`);
+  }
+
+  /** A media playlist of a clip, or its I-frame playlist; errors as with `clipMultivariant`. */
+  clip(broadcast: string, rendition: string, track: TrackKind | 'iframes', span: DateSpan): RenderedPlaylist {
+    const clip = this.#broadcasts.get(broadcast)?.current.timeShift.clip(rendition, track, span);
+    return clip ?? notFound(`broadcast ${quote(broadcast)} offers no ${track} of rendition ${quote(rendition)}`);
+  }
+
+  /** Keyframes of the smallest picture of a broadcast, as far back as viewers can go, oldest first; none if it is not live. */
+  keyframes(broadcast: string): readonly KeyframeRef[] {
+    return this.#broadcasts.get(broadcast)?.current.timeShift.keyframes() ?? [];
+  }
+
   /** A media playlist, when it has reached the position that the request names. */
   requestPlaylist({ broadcast, rendition, track }: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
     answer(attempt(() => this.mediaPlaylist(broadcast, rendition, track)));
@@ -108,13 +147,13 @@ export class HlsOrigin implements Closable, BlockingOrigin {
       .map(([name, { current }]) => current.report(this.viewers.count(name)));
   }
 
-  /** Ends all playlists and forgets everything. */
-  close(): Promise<void> {
+  /** Ends all playlists, completes recordings and forgets everything else. */
+  async close(): Promise<void> {
     this.#subscription.unsubscribe();
     for (const { current } of [...this.#broadcasts.values()]) current.end();
     this.#stop.abort();
     this.#broadcasts.clear();
-    return Promise.resolve();
+    await Promise.all(this.#retirements);
   }
 
   #onOpened(track: FragmentSource): void {
@@ -136,36 +175,32 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   }
 
   #begin(broadcast: string): BroadcastPackager {
-    const { clock, logger } = this.#deps;
+    const { clock, logger, store, archives } = this.#deps;
+    const settings = this.#deps.settings?.(broadcast) ?? { dvrMs: 0, archive: false };
+    const storage = new BroadcastStorage({ broadcast, settings, options: this.options, store, archives });
     const life = new BroadcastPackager({
-      broadcast,
-      options: this.options,
-      clock,
-      logger,
+      ...{ broadcast, options: this.options, clock, logger, storage, dvrMs: settings.dvrMs },
       nextToken: () => `${this.#tokenBase}${(this.#tokens += 1).toString(36).padStart(4, '0')}`,
-      continues: this.#remembered.get(broadcast),
-      onEnded: () => void this.#retire(broadcast, life),
+      continues: this.#sequences.get(broadcast),
+      onNumbers: (numbers) => this.#sequences.use(broadcast, numbers),
+      onEnded: () => {
+        const retirement = this.#retire(broadcast, life, storage).finally(() => this.#retirements.delete(retirement));
+        this.#retirements.add(retirement);
+      },
     });
     return life;
   }
 
-  async #retire(broadcast: string, life: BroadcastPackager): Promise<void> {
+  async #retire(broadcast: string, life: BroadcastPackager, storage: BroadcastStorage): Promise<void> {
     const { nextMsn, discontinuities } = life.timeline;
-    this.#remember(broadcast, { nextMsn, discontinuities });
+    if (nextMsn > 0) this.#sequences.end(broadcast, { nextMsn, discontinuities });
     this.#deps.logger.info({ broadcast, nextMsn }, 'playlists ended');
+    void storage.finish().then((archive) => (life.archive = archive?.id));
     if (life.hasMedia) await this.#deps.clock.wait(this.options.retainEndedMs, this.#stop.signal);
     const lives = this.#broadcasts.get(broadcast);
-    if (lives === undefined) return;
-    lives.previous = lives.previous.filter((previous) => previous !== life);
-    if (lives.current === life) this.#broadcasts.delete(broadcast);
-  }
-
-  #remember(broadcast: string, continuation: Continuation): void {
-    if (continuation.nextMsn === 0) return;
-    this.#remembered.delete(broadcast);
-    this.#remembered.set(broadcast, continuation);
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+    if (lives !== undefined) lives.previous = lives.previous.filter((previous) => previous !== life);
+    if (lives?.current === life) this.#broadcasts.delete(broadcast);
+    await storage.close();
   }
 }
 

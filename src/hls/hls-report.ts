@@ -28,6 +28,8 @@ export interface RenditionReport {
 export interface BroadcastReport {
   readonly broadcast: string;
   readonly state: 'live' | 'ended';
+  /** The recording that stays of it; given once it ended and the recording is complete. */
+  readonly archive?: string;
   /** Number of the newest segment of the shared table; `undefined` before the first. */
   readonly newestMsn: number | undefined;
   /** Distance of the publisher's keyframes in ms, once known. */

@@ -1,4 +1,5 @@
 import { AppError } from '../util/errors.ts';
+import type { Segment } from './segment.ts';
 
 /** A finished row of one track, as playlists other than the live one list it. */
 export interface VodRow {
@@ -25,6 +26,15 @@ export interface VodRow {
 export interface DateSpan {
   readonly startMs: number;
   readonly endMs: number;
+}
+
+/** A live segment as a row. */
+export function rowOf({ slot, name, initName, durationMs, gap, bytes, keyframeBytes }: Segment): VodRow {
+  const { msn, discontinuity, discontinuitySequence, programDateTimeMs, pdtAnchor } = slot;
+  return {
+    ...{ msn, name, initName, durationMs, gap, bytes, keyframeBytes },
+    ...{ discontinuity, discontinuitySequence, programDateTimeMs, pdtAnchor },
+  };
 }
 
 /** A longer clip would be a recording. */
