@@ -2,52 +2,19 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SLATE_AFTER_MS } from '../../src/ingest/broadcast-source.ts';
 import { PUBLICATION_LIMITS } from '../../src/ingest/live-publication.ts';
-import type { SlateEncoder } from '../../src/ingest/stand-in.ts';
-import type { Fragment, TrackInit } from '../../src/media/fragment.ts';
-import type { FrameLoop, SlateOrder } from '../../src/media/slate.ts';
-import { deferred } from '../../src/util/deferred.ts';
+import type { Fragment } from '../../src/media/fragment.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { audioInit, videoInit } from '../support/fragments.ts';
 import { publishersRig, type RigOptions, send, told } from '../support/publishers-rig.ts';
+import { StubSlates } from '../support/stub-slates.ts';
 
 const graceMs = 30_000;
 
-/** Half a second of picture at 10 fps, or of sound. */
-function loopOf(init: TrackInit): FrameLoop {
-  const { kind, timescale } = init;
-  const frame = (index: number) => ({
-    duration: timescale / 10,
-    sync: kind === 'audio' || index === 0,
-    data: Buffer.from(`${kind} ${index}`),
-  });
-  return { init: { ...init, bytes: Buffer.from(`slate ${kind}`) }, frames: [0, 1, 2, 3, 4].map(frame) };
-}
-
-/** Notes what it is asked for, and makes loops at once, or when `finish` is called. */
-class StubEncoder implements SlateEncoder {
-  readonly orders: SlateOrder[] = [];
-  readonly signals: AbortSignal[] = [];
-  readonly finish = deferred();
-  failure: Error | undefined;
-
-  constructor({ waits = false } = {}) {
-    if (!waits) this.finish.resolve();
-  }
-
-  async encode(order: SlateOrder, signal: AbortSignal): Promise<FrameLoop[]> {
-    this.orders.push(order);
-    this.signals.push(signal);
-    await this.finish.promise;
-    if (this.failure !== undefined) throw this.failure;
-    return [...(order.video ? [loopOf(order.video.init)] : []), ...(order.audio ? [loopOf(order.audio)] : [])];
-  }
-}
-
 interface SlateRigOptions extends RigOptions {
-  readonly encoder?: StubEncoder;
+  readonly encoder?: StubSlates;
 }
 
-function rig({ encoder = new StubEncoder(), slate = true, ...options }: SlateRigOptions = {}) {
+function rig({ encoder = new StubSlates(), slate = true, ...options }: SlateRigOptions = {}) {
   const made = publishersRig({ graceMs, slate, slates: encoder, ...options });
   /** Moves time on; whatever was waiting for an encoder gets its turn in between. */
   const advance = async (ms: number): Promise<void> => {
@@ -243,7 +210,7 @@ describe('a slate', () => {
   });
 
   it('comes later if it takes long to make', async () => {
-    const { publish, fragments, encoder, advance } = rig({ encoder: new StubEncoder({ waits: true }) });
+    const { publish, fragments, encoder, advance } = rig({ encoder: new StubSlates({ waits: true }) });
     const publication = await publish('a');
     send(publication, 'v0');
     publication.end();
@@ -255,7 +222,7 @@ describe('a slate', () => {
   });
 
   it('is dropped if the publisher is back before it is made or due', async () => {
-    const { publish, fragments, encoder, advance } = rig({ encoder: new StubEncoder({ waits: true }) });
+    const { publish, fragments, encoder, advance } = rig({ encoder: new StubSlates({ waits: true }) });
     const first = await publish('a');
     send(first, 'v0');
     first.end();
@@ -308,7 +275,7 @@ describe('a slate', () => {
     await advance(1_000);
     expect(fragments).toHaveLength(count);
 
-    const waits = rig({ encoder: new StubEncoder({ waits: true }) });
+    const waits = rig({ encoder: new StubSlates({ waits: true }) });
     const other = await waits.publish('a');
     send(other, 'v0');
     other.end();
