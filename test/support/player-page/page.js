@@ -16,6 +16,7 @@ const players = {
     });
     hls.loadSource(url);
     hls.attachMedia(video);
+    void video.play();
     window.player = {
       heights: () => hls.levels.map(({ height }) => height),
       choose: (height) => (hls.nextLevel = hls.levels.findIndex((level) => level.height === height)),
@@ -40,6 +41,7 @@ const players = {
     player
       .attach(video)
       .then(() => player.load(url))
+      .then(() => video.play())
       .catch(failed);
     window.player = {
       heights: () => player.getVariantTracks().map(({ height }) => height),
@@ -54,4 +56,3 @@ const players = {
 };
 
 players[query.get('player')]();
-video.play().catch(() => undefined);
