@@ -1,5 +1,5 @@
 /** First and last byte of a part of a file, both inclusive. */
-interface ByteRange {
+export interface ByteRange {
   readonly first: number;
   readonly last: number;
 }

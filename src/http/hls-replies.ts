@@ -1,8 +1,9 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { MediaFile } from '../hls/media-file.ts';
+import type { MediaFile, StoredFile } from '../hls/media-file.ts';
 import type { RenderedPlaylist } from '../hls/rendered-playlist.ts';
 import { AppError } from '../util/errors.ts';
-import { parseByteRange } from './byte-range.ts';
+import { type ByteRange, parseByteRange } from './byte-range.ts';
 import { hasVersion } from './conditional.ts';
 import { type Query, readToken } from './playback-query.ts';
 import { withToken } from './playlist-token.ts';
@@ -50,11 +51,16 @@ export async function sendMedia(
     throw new AppError('RANGE_NOT_SATISFIABLE', `the file has ${size} bytes; ask for a range within them`);
   }
   const { first, last } = range ?? { first: 0, last: size - 1 };
-  const stream = 'bytes' in file || request.method === 'HEAD' ? undefined : await readStored(file, { first, last });
+  const stream = 'bytes' in file ? undefined : await openFor(request, file, { first, last });
   void reply.headers({ 'content-type': file.contentType, 'content-length': last + 1 - first });
   if (range !== undefined) void reply.code(206).header('content-range', `bytes ${first}-${last}/${size}`);
   if ('bytes' in file) return reply.send(range === undefined ? file.bytes : file.bytes.subarray(first, last + 1));
   return reply.send(stream);
+}
+
+/** HEAD is answered with the length that GET would have; the framework takes only a stream's word for that. */
+function openFor({ method }: FastifyRequest, file: StoredFile, range: ByteRange): Promise<Readable> | Readable {
+  return method === 'HEAD' ? Readable.from([]) : readStored(file, range);
 }
 
 function takesGzip(header: string | string[] | undefined): boolean {

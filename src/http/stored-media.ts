@@ -2,12 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { StoredFile } from '../hls/media-file.ts';
 import { AppError } from '../util/errors.ts';
-
-/** Bytes of a file, both inclusive. */
-interface ByteRange {
-  readonly first: number;
-  readonly last: number;
-}
+import type { ByteRange } from './byte-range.ts';
 
 /**
  * Opens media on disk to be sent. Whoever gets the stream ends it, and with that the file.
