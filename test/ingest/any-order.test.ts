@@ -7,12 +7,14 @@ import { StubSlates } from '../support/stub-slates.ts';
 import { publishersRig, send } from '../support/publishers-rig.ts';
 
 type Step =
-  | { readonly type: 'publish' | 'kick' }
+  | { readonly type: 'publish' }
+  | { readonly type: 'kick' }
   | { readonly type: 'end'; readonly which: number }
   | { readonly type: 'send'; readonly which: number; readonly frames: string }
   | { readonly type: 'wait'; readonly ms: number };
 
-const which = fc.nat(3);
+/** Mostly the newest publisher. */
+const which = fc.constantFrom(0, 0, 0, 1, 2);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ type: 'publish' } as const) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('end' as const), which }) },
@@ -26,7 +28,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 6,
-    arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.constantFrom(20, 100, 900, 2_600, 6_000) }),
+    arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.constantFrom(20, 100, 1_100, 2_600, 6_000) }),
   },
   { weight: 1, arbitrary: fc.constant({ type: 'kick' } as const) },
 );
@@ -49,14 +51,14 @@ async function play(steps: readonly Step[], takeover: 'always' | 'when-silent'):
     } else if (next.type === 'kick') {
       const known = publishers.list().length + publishers.waiting().length > 0;
       expect(publishers.kick('live/demo')).toBe(known);
-    } else if (next.type === 'end') {
-      chosen?.publication.end();
     } else if (next.type === 'wait') {
       for (let left = next.ms; left > 0; left -= 100) {
         await setImmediate();
         clock.advance(Math.min(100, left));
       }
-    } else if (chosen !== undefined && next.type === 'send') {
+    } else if (next.type === 'end') {
+      chosen?.publication.end();
+    } else if (chosen !== undefined) {
       const atMs = clock.nowMs() - chosen.sinceMs;
       send(
         chosen.publication,
@@ -93,8 +95,8 @@ describe('publishers and slate, in any order,', () => {
     'never share an epoch, go forwards only, and leave nothing behind (takeover %s)',
     async (takeover) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => play(steps, takeover)),
-        { numRuns: 150 },
+        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => play(steps, takeover)),
+        { numRuns: 200 },
       );
     },
   );

@@ -236,6 +236,31 @@ describe('a slate', () => {
     expect(told(fragments)).toBe('v0@0 v1@0');
   });
 
+  it('is not shown to a publisher that went on while it was made', async () => {
+    const { publish, clock, fragments, encoder, advance } = rig({ encoder: new StubSlates({ waits: true }) });
+    const publication = await publish('a');
+    send(publication, 'v0');
+    await advance(SLATE_AFTER_MS.silent);
+    send(publication, `v${SLATE_AFTER_MS.silent}`);
+    encoder.finish.resolve();
+    await setImmediate();
+    clock.advance(50);
+    expect(told(fragments)).toBe('v0@0 v0@2500');
+  });
+
+  it('leaves no sound open that its publisher goes on without', async () => {
+    const { publish, events, advance } = rig();
+    const publication = await publish('a');
+    send(publication, 'v0 a0');
+    await advance(PUBLICATION_LIMITS.adoptWithinMs);
+    send(publication, 'v2000 a2000');
+    await advance(SLATE_AFTER_MS.silent);
+    send(publication, 'v10000');
+    await advance(PUBLICATION_LIMITS.adoptWithinMs);
+    send(publication, 'v12000');
+    expect(events).toEqual(['+video', '+audio', '-audio']);
+  });
+
   it('is not missed where it cannot be made: the broadcast waits without, and the next loss tries again', async () => {
     const { publish, publishers, fragments, encoder, advance } = rig();
     encoder.failure = new AppError('TRANSCODER_FAILED', 'no');
