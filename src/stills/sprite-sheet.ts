@@ -70,7 +70,7 @@ function decode(stream: PictureStream, tile: PictureSize, turn: StillTurn): Prom
     fitFilter(tile),
     `pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2`,
     'format=yuv420p',
-    'fps=1:start_time=0',
+    'fps=1:start_time=0:eof_action=pass',
   ];
   const output = [
     '-vf',

@@ -61,7 +61,7 @@ export interface KeyframeMedia {
   readonly fragment: Buffer;
 }
 
-/** Keyframes of one colour each (0xRRGGBB), a second apart, with one init. */
+/** Keyframes of one colour each (0xRRGGBB), with one init, as a rung of 30 frames a second has them. */
 export async function colourKeyframes(
   colours: readonly number[],
   { size = '320x180', encoder }: { size?: string; encoder?: readonly string[] } = {},
@@ -71,7 +71,7 @@ export async function colourKeyframes(
   const paint = `format=gbrp,geq=r='${channel(16)}':g='${channel(8)}':b='${channel(0)}'`;
   const tagged = `${paint},scale=out_color_matrix=bt709,format=yuv420p,setparams=colorspace=bt709`;
   const { init, fragments } = await videoSource({
-    ...{ size, rate: 1, seconds: colours.length, gop: 1, startS: 0, filter: tagged },
+    ...{ size, rate: 30, seconds: colours.length / 30, gop: 1, startS: 0, filter: tagged },
     ...(encoder !== undefined && { encoder }),
   });
   return fragments.map(({ bytes }) => ({ init: init.bytes, fragment: bytes }));
