@@ -7,7 +7,9 @@ import type { BroadcastStorage } from './broadcast-storage.ts';
 import type { HlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import { listLadder } from './ladder-listing.ts';
-import type { MemoryFile } from './media-file.ts';
+import type { LivePlaylist } from './live-playlist.ts';
+import { LivePlaylists, type NamedTrack } from './live-playlists.ts';
+import type { MediaFile } from './media-file.ts';
 import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
 import { RenditionPackager } from './rendition-packager.ts';
@@ -16,6 +18,7 @@ import type { SequenceNumbers } from './sequence-store.ts';
 import { TimeShift } from './time-shift.ts';
 import { Timeline } from './timeline.ts';
 import { TrackPackager } from './track-packager.ts';
+import type { WaitingRoom } from './waiting-list.ts';
 
 /** How long the first playable rendition waits for its siblings before viewers get a list without them. */
 const SIBLING_GRACE_MS = 1_000;
@@ -27,6 +30,10 @@ interface BroadcastPackagerOptions {
   readonly logger: Logger;
   /** A new URI token at each call. */
   readonly nextToken: () => string;
+  /** Where requests wait. */
+  readonly room: WaitingRoom;
+  /** Called with each media playlist that is rendered. */
+  readonly onRendered: () => void;
   /** What an earlier life of the broadcast has used up. */
   readonly continues: SequenceNumbers | undefined;
   /** Called with what has been used up, before anybody is told of it. */
@@ -49,6 +56,7 @@ export class BroadcastPackager {
   readonly #sources = new Set<FragmentSource>();
   readonly #outputs = new Set<FragmentSource>();
   readonly #retired: RetiredMedia;
+  readonly #playlists: LivePlaylists;
   readonly #sourceInits = new WeakSet<TrackInit>();
   readonly #memos = { dvr: new PlaylistMemo(), live: new PlaylistMemo() };
   readonly #drain = new AbortController();
@@ -58,14 +66,14 @@ export class BroadcastPackager {
   #usedMsn = 0;
   #firstPlayableAtMs: number | undefined;
   #settled = false;
-  #lastRungRemoved = false;
   #ended = false;
 
   constructor(context: BroadcastPackagerOptions) {
-    const { options, continues, clock } = context;
+    const { options, continues, clock, room, onRendered } = context;
     this.#context = context;
     this.timeShift = new TimeShift({ options, playable: () => this.#playable() });
     this.#retired = new RetiredMedia(clock, options.windowSegments * options.segmentTargetMs);
+    this.#playlists = new LivePlaylists({ options, clock, room, onRendered, offered: () => this.#offered() });
     this.timeline = new Timeline({
       segmentTargetMs: options.segmentTargetMs,
       keepSlots: 4 * options.windowSegments + 32,
@@ -97,6 +105,7 @@ export class BroadcastPackager {
       if (this.#ended) return;
       if (isSource) this.#onSource(fragment);
       else this.#onOutput(track, fragment);
+      this.#playlists.announce();
     };
     for (const fragment of track.currentGop) next(fragment);
     track.fragments$.subscribe({ next, complete: () => this.#onClosed(track) });
@@ -116,15 +125,15 @@ export class BroadcastPackager {
   }
 
   /** A media playlist; `undefined` if there is no such one to offer. */
-  mediaPlaylist(rendition: string, kind: TrackKind): RenderedPlaylist | undefined {
+  playlist(rendition: string, kind: TrackKind): LivePlaylist | undefined {
     const found = this.#renditions.get(rendition);
     const packager = found?.reachable === true ? found.track(kind) : undefined;
     if (packager === undefined || packager.listed.length === 0) return undefined;
-    return packager.playlist(this.#ended || this.#lastRungRemoved);
+    return this.#playlists.of(packager);
   }
 
   /** An init or a segment, also of a rendition that was removed a moment ago. */
-  media(rendition: string, kind: TrackKind, file: string): MemoryFile | undefined {
+  media(rendition: string, kind: TrackKind, file: string): MediaFile | undefined {
     return this.#renditions.get(rendition)?.track(kind)?.file(file) ?? this.#retired.file(file);
   }
 
@@ -137,6 +146,8 @@ export class BroadcastPackager {
       sourceGopMs: this.timeline.sourceGopMs,
       warnings: this.#ended ? [] : this.#warnings(),
       viewers,
+      away: this.#playlists.away,
+      waitingRequests: this.#playlists.waiting,
       renditions: [...this.#renditions.values()].map((rendition) => rendition.report()),
     };
   }
@@ -148,12 +159,22 @@ export class BroadcastPackager {
     for (const packager of this.#packagers()) packager.finish();
     this.#notePlayable();
     this.#ended = true;
+    this.#playlists.ended = true;
+    this.#playlists.close();
     this.#drain.abort();
     this.#context.onEnded();
   }
 
   #playable(): RenditionPackager[] {
     return [...this.#renditions.values()].filter(({ state }) => state === 'playable');
+  }
+
+  /** Tracks that players may have now. */
+  #offered(): NamedTrack[] {
+    const playable = [...this.#renditions.values()].filter(({ state }) => state === 'playable');
+    return playable.flatMap(({ name, packagers }) =>
+      packagers.filter((packager) => packager.playable).map((packager) => ({ rendition: name, packager })),
+    );
   }
 
   #packagers(): TrackPackager[] {
@@ -171,7 +192,7 @@ export class BroadcastPackager {
     const { options, nextToken, dvrMs, storage } = this.#context;
     const { rendition: name, track: kind } = track.key;
     this.#outputs.add(track);
-    if (this.#lastRungRemoved) this.#dropEndedRung();
+    if (this.#playlists.ended) this.#dropEndedRung();
     const rendition = this.#renditions.get(name) ?? new RenditionPackager(name);
     this.#renditions.set(name, rendition);
     rendition.add(
@@ -189,6 +210,7 @@ export class BroadcastPackager {
   #onSource(fragment: Fragment): void {
     if (fragment.init.kind === 'video') this.#sourceInits.add(fragment.init);
     this.timeline.observeSource(fragment);
+    this.#playlists.onSource();
     this.#onTimelineMoved();
   }
 
@@ -265,6 +287,7 @@ export class BroadcastPackager {
     this.#outputs.delete(track);
     if (this.#sources.size > 0) this.#removeTrack(track);
     else if (this.#outputs.size === 0) this.end();
+    this.#playlists.announce();
   }
 
   async #endAfterDrain(): Promise<void> {
@@ -283,12 +306,17 @@ export class BroadcastPackager {
     // What ends with its own source track leaves the rest of the broadcast to go on without it.
     const sourceIsOpen = [...this.#sources].some((source) => source.key.track === key.track);
     if (sourceIsOpen && this.#isLastVariant(rendition)) {
-      this.#lastRungRemoved = true;
+      this.#playlists.ended = true;
       packager.finish();
       return;
     }
-    this.#retired.add(packager);
+    this.#retire(packager);
     if (rendition.remove(key.track)) this.#renditions.delete(key.rendition);
+  }
+
+  #retire(packager: TrackPackager): void {
+    this.#retired.add(packager);
+    this.#playlists.drop(packager);
   }
 
   #isLastVariant(rendition: RenditionPackager): boolean {
@@ -300,11 +328,11 @@ export class BroadcastPackager {
 
   /** Something else can be played again. */
   #dropEndedRung(): void {
-    this.#lastRungRemoved = false;
+    this.#playlists.ended = false;
     const open = new Set([...this.#outputs].map(({ key }) => key.rendition));
     for (const [name, rendition] of this.#renditions) {
       if (open.has(name)) continue;
-      rendition.packagers.forEach((packager) => this.#retired.add(packager));
+      rendition.packagers.forEach((packager) => this.#retire(packager));
       this.#renditions.delete(name);
     }
   }

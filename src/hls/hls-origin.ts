@@ -13,11 +13,12 @@ import { type BroadcastHlsSettings, BroadcastStorage } from './broadcast-storage
 import { type HlsOptions, hlsOptions } from './hls-options.ts';
 import type { BroadcastReport } from './hls-report.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
-import type { MediaFile, MemoryFile } from './media-file.ts';
+import type { MediaFile } from './media-file.ts';
 import type { Answer, BlockingOrigin, MediaRequest, PlaylistRequest } from './playback.ts';
 import { SequenceStore } from './sequence-store.ts';
 import type { KeyframeRef } from './time-shift.ts';
 import { Viewers } from './viewers.ts';
+import { WaitingRoom } from './waiting-list.ts';
 import type { DateSpan } from './vod-row.ts';
 
 /** Ended lives of a broadcast whose media stays fetchable. */
@@ -55,15 +56,28 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   readonly #stop = new AbortController();
   readonly #subscription: { unsubscribe(): void };
   readonly #tokenBase: string;
+  readonly #room: WaitingRoom;
   #tokens = 0;
+  #rendered = 0;
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
     this.options = hlsOptions(deps.options);
     this.viewers = new Viewers(deps.clock);
+    this.#room = new WaitingRoom(deps.logger);
     this.#sequences = deps.sequences ?? new SequenceStore({ clock: deps.clock, logger: deps.logger });
     this.#tokenBase = Math.floor(deps.clock.nowMs()).toString(36);
     this.#subscription = deps.directory.opened$.subscribe((track) => this.#onOpened(track));
+  }
+
+  /** Playback requests that wait for media at this moment. */
+  get waitingRequests(): number {
+    return this.#room.count;
+  }
+
+  /** Media playlists rendered so far. */
+  get renderedPlaylists(): number {
+    return this.#rendered;
   }
 
   /**
@@ -73,30 +87,6 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   multivariant(broadcast: string, window: 'dvr' | 'live' = 'dvr'): RenderedPlaylist {
     const playlist = this.#broadcasts.get(broadcast)?.current.multivariant(window);
     return playlist ?? notFound(`broadcast ${quote(broadcast)} is not live, or has no complete segment yet`);
-  }
-
-  /**
-   * A media playlist.
-   * @throws AppError `NOT_FOUND` if the rendition does not exist, was removed, is withheld or has no complete segment yet.
-   */
-  mediaPlaylist(broadcast: string, rendition: string, track: TrackKind): RenderedPlaylist {
-    const playlist = this.#broadcasts.get(broadcast)?.current.mediaPlaylist(rendition, track);
-    return playlist ?? notFound(`broadcast ${quote(broadcast)} offers no ${track} of rendition ${quote(rendition)}`);
-  }
-
-  /**
-   * An init or a segment by the name that a playlist gave it.
-   * @throws AppError `NOT_FOUND` if it never existed, is a gap or has expired.
-   */
-  media(broadcast: string, rendition: string, track: TrackKind, file: string): MemoryFile {
-    const lives = this.#broadcasts.get(broadcast);
-    for (const life of lives === undefined ? [] : [lives.current, ...lives.previous]) {
-      const found = life.media(rendition, track, file);
-      if (found !== undefined) return found;
-    }
-    return notFound(
-      `${quote(file)} of broadcast ${quote(broadcast)} does not exist or has expired; reload the playlist`,
-    );
   }
 
   /**
@@ -131,13 +121,27 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   }
 
   /** A media playlist, when it has reached the position that the request names. */
-  requestPlaylist({ broadcast, rendition, track }: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
-    answer(attempt(() => this.mediaPlaylist(broadcast, rendition, track)));
+  requestPlaylist(request: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
+    const { broadcast, rendition, track } = request;
+    const playlist = this.#broadcasts.get(broadcast)?.current.playlist(rendition, track);
+    if (playlist !== undefined) playlist.request(request, answer);
+    else answer(missing(`broadcast ${quote(broadcast)} offers no ${track} of rendition ${quote(rendition)}`));
   }
 
-  /** An init, a segment or a part. */
-  requestMedia({ broadcast, rendition, track, file }: MediaRequest, answer: Answer<MediaFile>): void {
-    answer(attempt(() => this.media(broadcast, rendition, track, file)));
+  /** An init, a segment or a part by the name that a playlist gave it; the part that comes next when it is there. */
+  requestMedia(request: MediaRequest, answer: Answer<MediaFile>): void {
+    const { broadcast, rendition, track, file } = request;
+    const lives = this.#broadcasts.get(broadcast);
+    for (const life of lives === undefined ? [] : [lives.current, ...lives.previous]) {
+      const found = life.media(rendition, track, file);
+      if (found !== undefined) {
+        answer(found);
+        return;
+      }
+    }
+    const playlist = lives?.current.playlist(rendition, track);
+    if (playlist?.hints(file) === true) playlist.preload(request, answer);
+    else answer(missing(`${quote(file)} of broadcast ${quote(broadcast)} is not there; reload the playlist`));
   }
 
   /** Facts about every broadcast that is live or ended a moment ago; about one if it is named. */
@@ -181,6 +185,8 @@ export class HlsOrigin implements Closable, BlockingOrigin {
     const life = new BroadcastPackager({
       ...{ broadcast, options: this.options, clock, logger, storage, dvrMs: settings.dvrMs },
       nextToken: () => `${this.#tokenBase}${(this.#tokens += 1).toString(36).padStart(4, '0')}`,
+      room: this.#room,
+      onRendered: () => (this.#rendered += 1),
       continues: this.#sequences.get(broadcast),
       onNumbers: (numbers) => this.#sequences.use(broadcast, numbers),
       onEnded: () => {
@@ -204,17 +210,12 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   }
 }
 
-function attempt<T>(get: () => T): T | AppError {
-  try {
-    return get();
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
+function notFound(message: string): never {
+  throw missing(message);
 }
 
-function notFound(message: string): never {
-  throw new AppError('NOT_FOUND', message);
+function missing(message: string): AppError {
+  return new AppError('NOT_FOUND', message);
 }
 
 function quote(name: string): string {

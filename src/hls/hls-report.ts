@@ -37,5 +37,9 @@ export interface BroadcastReport {
   /** What the publisher or the admin should change. */
   readonly warnings: readonly string[];
   readonly viewers: number;
+  /** True while the publisher is silent for so long that requests may not wait for it. */
+  readonly away: boolean;
+  /** Playback requests that wait for media at this moment. */
+  readonly waitingRequests: number;
   readonly renditions: readonly RenditionReport[];
 }

@@ -12,41 +12,50 @@ export interface Part {
   readonly keyframeBytes: number;
 }
 
-/** Rounded stamps add up to a little more than the nominal part. */
-const ROUNDING_MS = 2;
+/** No part is shorter than this share of the longest one, except the last of a segment (section 4.4.4.9). */
+export const MIN_PART_SHARE = 0.85;
 
-/** Collects a segment's fragments into parts no longer than the part target. */
+/** Collects a segment's fragments into parts as long as they may be. */
 export class PartBuilder {
-  readonly #partTargetMs: number;
+  readonly #longestMs: number;
   readonly #nextSequence: () => number;
   #fragments: Fragment[] = [];
   #durationMs = 0;
   #opensSegment = true;
 
-  /** @param nextSequence gives the next `mfhd` sequence number of the track */
-  constructor(partTargetMs: number, nextSequence: () => number) {
-    this.#partTargetMs = partTargetMs;
+  /**
+   * @param longestMs no part is longer, unless a single fragment is
+   * @param nextSequence gives the next `mfhd` sequence number of the track
+   */
+  constructor(longestMs: number, nextSequence: () => number) {
+    this.#longestMs = longestMs;
     this.#nextSequence = nextSequence;
   }
 
-  /** Takes a fragment; gives the part that was complete before it, if there is one. */
-  push(fragment: Fragment): Part | undefined {
-    const isFull = this.#durationMs + durationMs(fragment) > this.#partTargetMs + ROUNDING_MS;
-    const part = isFull ? this.flush() : undefined;
+  /** Takes a fragment; gives the parts that are complete now, two at most. */
+  push(fragment: Fragment): Part[] {
+    const ms = durationMs(fragment);
+    const complete = this.#fits(ms) ? [] : this.flush();
     this.#fragments.push(fragment);
-    this.#durationMs += durationMs(fragment);
-    return part;
+    this.#durationMs += ms;
+    // Frames come at a steady pace: if one more like this would not fit, the part need not wait for it.
+    const isLongEnough = this.#durationMs >= MIN_PART_SHARE * this.#longestMs;
+    return isLongEnough && !this.#fits(ms) ? [...complete, ...this.flush()] : complete;
   }
 
   /** The part that is left, if there is one. */
-  flush(): Part | undefined {
+  flush(): Part[] {
     const [first] = this.#fragments;
-    if (first === undefined) return undefined;
+    if (first === undefined) return [];
     const part = { ...this.#merge(first), durationMs: this.#durationMs, independent: first.keyframe };
     this.#fragments = [];
     this.#durationMs = 0;
     this.#opensSegment = false;
-    return part;
+    return [part];
+  }
+
+  #fits(ms: number): boolean {
+    return this.#durationMs + ms <= this.#longestMs + 1e-6;
   }
 
   #merge(first: Fragment): Pick<Part, 'bytes' | 'keyframeBytes'> {

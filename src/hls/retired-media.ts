@@ -1,5 +1,5 @@
 import type { Clock } from '../util/clock.ts';
-import type { MemoryFile } from './media-file.ts';
+import type { MediaFile } from './media-file.ts';
 import type { TrackPackager } from './track-packager.ts';
 
 /** Packagers beyond this many are forgotten before their time. */
@@ -24,7 +24,7 @@ export class RetiredMedia {
   }
 
   /** A file that is still kept. */
-  file(name: string): MemoryFile | undefined {
+  file(name: string): MediaFile | undefined {
     this.#prune();
     for (const { packager } of this.#retired) {
       const file = packager.file(name);

@@ -39,9 +39,11 @@ interface OpenSegmentOptions {
   readonly name: string;
   readonly init: TrackInit;
   readonly initName: string;
-  readonly partTargetMs: number;
+  readonly longestPartMs: number;
   readonly maxBytes: number;
   readonly nextSequence: () => number;
+  /** Takes each part as soon as it is complete. */
+  readonly publish: (part: Part) => void;
 }
 
 /** The segment that a track is filling. */
@@ -54,20 +56,21 @@ export class OpenSegment {
   #frames = 0;
   #startPts: number | undefined;
   #endPts = -Infinity;
-  #lastInit: TrackInit;
+  #run: TrackInit;
   #nextDts: number | undefined;
   #broken = false;
+  #isReplayed = false;
 
   constructor(options: OpenSegmentOptions) {
     this.slot = options.slot;
     this.#options = options;
-    this.#lastInit = options.init;
-    this.#builder = new PartBuilder(options.partTargetMs, options.nextSequence);
+    this.#run = options.init;
+    this.#builder = new PartBuilder(options.longestPartMs, options.nextSequence);
   }
 
   /** Init of the newest fragment; another object means that another run of an encoder made it. */
-  get lastInit(): TrackInit {
-    return this.#lastInit;
+  get run(): TrackInit {
+    return this.#run;
   }
 
   /** Largest presentation end so far, in ladder ticks. */
@@ -80,24 +83,11 @@ export class OpenSegment {
     return sameInit(this.#options.init, fragment.init);
   }
 
-  /** True if the segment has media from this decode time on already. */
-  covers(fragment: Fragment): boolean {
-    return this.#nextDts !== undefined && fragment.baseDecodeTime + fragment.duration / 2 < this.#nextDts;
-  }
-
+  /** Takes the next fragment. Of another run than before, what is there already is left out: what was published stays. */
   push(fragment: Fragment): void {
-    const { timescale } = fragment.init;
-    this.#startPts ??= toLadderTicks(fragment.firstPts, timescale);
-    this.#endPts = Math.max(this.#endPts, toLadderTicks(fragment.endPts, timescale));
-    const hole = fragment.baseDecodeTime - (this.#nextDts ?? fragment.baseDecodeTime);
-    this.#broken ||= toLadderTicks(hole, timescale) > MAX_HOLE;
-    this.#nextDts = fragment.baseDecodeTime + fragment.duration;
-    this.#lastInit = fragment.init;
-    this.#bytes += fragment.bytes.length;
-    this.#frames += fragment.samples.length;
-    this.#broken ||= this.#bytes > this.#options.maxBytes;
-    if (this.#broken) this.#parts = [];
-    else this.#keep(this.#builder.push(fragment));
+    this.#isReplayed = (this.#isReplayed || fragment.init !== this.#run) && this.#covers(fragment);
+    this.#run = fragment.init;
+    if (!this.#isReplayed) this.#append(fragment);
   }
 
   /** Ends the segment. `last` if no media follows it in its epoch, so that it may end early. */
@@ -107,7 +97,9 @@ export class OpenSegment {
     const isShort = !last && slotEnd - this.#endPts > MAX_HOLE;
     const broken = this.#broken || isShort || this.#endPts - slotEnd > MAX_HOLE;
     const media = broken ? undefined : this.#media();
-    if (media === undefined) return gapSegment({ ...slot, endPts: slotEnd }, name, initName);
+    if (media === undefined) {
+      return { ...gapSegment(slot, name, initName), durationMs: ticksToMs(slotEnd - slot.startPts) };
+    }
     const { bytes, parts } = media;
     return {
       ...{ slot, name, initName, media, gap: false },
@@ -117,12 +109,32 @@ export class OpenSegment {
     };
   }
 
-  #keep(part: Part | undefined): void {
-    if (part !== undefined) this.#parts.push(part);
+  /** True if there is media from this decode time on already. */
+  #covers({ baseDecodeTime, duration }: Fragment): boolean {
+    return this.#nextDts !== undefined && baseDecodeTime + duration / 2 < this.#nextDts;
+  }
+
+  #append(fragment: Fragment): void {
+    const { timescale } = fragment.init;
+    this.#startPts ??= toLadderTicks(fragment.firstPts, timescale);
+    this.#endPts = Math.max(this.#endPts, toLadderTicks(fragment.endPts, timescale));
+    const hole = fragment.baseDecodeTime - (this.#nextDts ?? fragment.baseDecodeTime);
+    this.#broken ||= toLadderTicks(hole, timescale) > MAX_HOLE;
+    this.#nextDts = fragment.baseDecodeTime + fragment.duration;
+    this.#bytes += fragment.bytes.length;
+    this.#frames += fragment.samples.length;
+    this.#broken ||= this.#bytes > this.#options.maxBytes;
+    if (this.#broken) this.#parts = [];
+    else this.#publish(this.#builder.push(fragment));
+  }
+
+  #publish(parts: readonly Part[]): void {
+    this.#parts.push(...parts);
+    parts.forEach(this.#options.publish);
   }
 
   #media(): SegmentMedia {
-    this.#keep(this.#builder.flush());
+    this.#publish(this.#builder.flush());
     const bytes = Buffer.concat(this.#parts.map((part) => part.bytes));
     let offset = 0;
     const parts = this.#parts.map((part) => {

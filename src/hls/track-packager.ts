@@ -11,20 +11,27 @@ import { BitrateMeter } from './bitrate-meter.ts';
 import { KEYFRAME_TOLERANCE } from './epoch-observations.ts';
 import { plausibleFrameRate } from './frame-rate.ts';
 import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
-import type { MemoryFile } from './media-file.ts';
-import { type MediaPlaylistSnapshot, renderMediaPlaylist } from './media-playlist.ts';
+import type { MediaFile } from './media-file.ts';
+import type { PlaylistPart } from './media-playlist.ts';
+import type { Part } from './part-builder.ts';
+import { PartTarget } from './part-target.ts';
 import { PendingFragments } from './pending-fragments.ts';
-import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
+import type { PlaylistEdge } from './playlist-position.ts';
+import { RecentParts } from './recent-parts.ts';
 import { gapSegment, OpenSegment, type Segment } from './segment.ts';
 import { SegmentWindow, type WindowStore } from './segment-window.ts';
 import type { Slot } from './slot.ts';
 import type { Place, Timeline } from './timeline.ts';
+import { TrackNames } from './track-names.ts';
 
 /** Audio that begins later than this (ladder ticks) after its slot has lost the slot's beginning. */
 const AUDIO_START_TOLERANCE = 0.1 * LADDER_TIMESCALE;
 
 /** The tracks of a publisher need not start at the same time. */
 const EPOCH_START_TOLERANCE = 0.5 * LADDER_TIMESCALE;
+
+/** Parts stay fetchable for so long: listed for three target durations, and for as much again, and their segment. */
+const PART_TARGET_DURATIONS = 7;
 
 interface TrackPackagerOptions {
   readonly kind: TrackKind;
@@ -45,12 +52,13 @@ export class TrackPackager {
   readonly kind: TrackKind;
   readonly #timeline: Timeline;
   readonly #options: HlsOptions;
-  readonly #token: string;
+  readonly #names: TrackNames;
   readonly #pending: PendingFragments;
   readonly #window: SegmentWindow;
   readonly #meter: BitrateMeter;
   readonly #keyframeMeter: BitrateMeter;
-  readonly #memo = new PlaylistMemo();
+  readonly #partTarget: PartTarget;
+  readonly #parts: RecentParts;
   #init: TrackInit | undefined;
   #initName = '';
   #initCount = 0;
@@ -68,7 +76,7 @@ export class TrackPackager {
     this.kind = kind;
     this.#timeline = timeline;
     this.#options = options;
-    this.#token = token;
+    this.#names = new TrackNames(kind, token);
     this.#pending = new PendingFragments({ maxBytes: options.maxPendingBytes, maxMs: options.maxPendingMs });
     this.#window = new SegmentWindow({
       ...{ liveSegments: options.windowSegments, maxMemoryBytes: options.maxTrackBytes },
@@ -76,11 +84,38 @@ export class TrackPackager {
     });
     this.#meter = new BitrateMeter(options.segmentTargetMs / 2);
     this.#keyframeMeter = new BitrateMeter(options.segmentTargetMs / 2);
+    this.#partTarget = new PartTarget(options.partTargetMs);
+    this.#parts = new RecentParts({
+      maxMs: PART_TARGET_DURATIONS * 1_000 * targetDurationSeconds(options.segmentTargetMs),
+      maxBytes: options.maxTrackBytes,
+    });
   }
 
   /** Changes with each new row. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Counts the parts so far; the next one has this number. */
+  get nextPart(): number {
+    return this.#parts.next;
+  }
+
+  /** Longest part, in whole ms; does not change once there is a segment. */
+  get partTargetMs(): number {
+    return this.#partTarget.ms;
+  }
+
+  /** How far the track is; `undefined` until there is a segment. */
+  get edge(): PlaylistEdge | undefined {
+    const newest = this.#window.kept.at(-1);
+    if (newest === undefined) return undefined;
+    const { slot, gap } = newest;
+    return {
+      msn: slot.msn,
+      parts: gap ? Infinity : this.#parts.of(slot.msn).length,
+      openParts: this.#parts.of(slot.msn + 1).length,
+    };
   }
 
   /** Init of the newest segment; `undefined` until there is one. */
@@ -119,9 +154,14 @@ export class TrackPackager {
     };
   }
 
-  /** Rows that the playlist lists. */
+  /** Rows that the playlist lists; another array once there are others. */
   get listed(): readonly Segment[] {
     return this.#window.listed;
+  }
+
+  /** The newest of them. */
+  get live(): readonly Segment[] {
+    return this.#window.live;
   }
 
   /** The init that a row needs. */
@@ -166,40 +206,39 @@ export class TrackPackager {
     this.#version += 1;
   }
 
-  /** The playlist as it stands. */
-  playlist(ended: boolean): RenderedPlaylist {
-    return this.#memo.get(`${this.#version} ${ended}`, () => renderMediaPlaylist(this.snapshot(ended)));
+  /** The parts of a segment as playlists list them, as long as they are kept. */
+  partsOf(msn: number): PlaylistPart[] {
+    return this.#parts.of(msn).map(({ number, durationMs, independent }) => {
+      return { uri: this.#names.part(number), durationMs, independent };
+    });
   }
 
-  /** What the playlist says. */
-  snapshot(ended: boolean): MediaPlaylistSnapshot {
-    const { listed } = this.#window;
-    const first = listed[0]?.slot;
-    return {
-      targetDurationSeconds: targetDurationSeconds(this.#options.segmentTargetMs),
-      mediaSequence: first?.msn ?? this.#nextMsn ?? 0,
-      discontinuitySequence: first === undefined ? 0 : first.discontinuitySequence - Number(first.discontinuity),
-      entries: listed.map(({ slot, name, durationMs, initName, gap }) => ({
-        uri: name,
-        durationMs,
-        mapUri: initName,
-        gap,
-        discontinuity: slot.discontinuity,
-        programDateTimeMs: slot.programDateTimeMs,
-        pdtAnchor: slot.pdtAnchor,
-      })),
-      ended,
-    };
+  /** Where the segment that is being filled lies; `undefined` if there is none. */
+  get openPlace(): { readonly slot: Slot; readonly initName: string } | undefined {
+    return this.#open === undefined ? undefined : { slot: this.#open.slot, initName: this.#initName };
+  }
+
+  /** File name of the part that comes next. */
+  get nextPartName(): string {
+    return this.#names.part(this.#parts.next);
   }
 
   /** The file of a name that the playlist has or had. */
-  file(name: string): MemoryFile | undefined {
-    const contentType = this.kind === 'video' ? 'video/mp4' : 'audio/mp4';
-    const msn = Number(/-(\d{1,15})\.m4s$/.exec(name)?.[1]);
-    const media = name === this.#segmentName(msn) ? this.#window.file(msn) : undefined;
-    const found = this.#window.init(name) ?? media;
+  file(name: string): MediaFile | undefined {
+    const found = this.#window.init(name) ?? this.#part(name) ?? this.#segment(name);
     if (found === undefined) return undefined;
-    return 'path' in found ? undefined : { bytes: found.bytes, contentType };
+    const contentType = this.kind === 'video' ? 'video/mp4' : 'audio/mp4';
+    return 'path' in found ? { ...found, contentType } : { bytes: found.bytes, contentType };
+  }
+
+  #part(name: string): { readonly bytes: Buffer } | undefined {
+    const number = this.#names.partOf(name);
+    return number === undefined ? undefined : this.#parts.find(number);
+  }
+
+  #segment(name: string): StoredBytes | undefined {
+    const msn = this.#names.msnOf(name);
+    return msn === undefined ? undefined : this.#window.file(msn);
   }
 
   /** True if the fragment is done with; false if it has to wait. */
@@ -220,7 +259,7 @@ export class TrackPackager {
   /** A frame that needs those before it follows them into their segment. */
   #continueGop(fragment: Fragment): void {
     // Another init object means another run of the encoder, whose pictures refer to its own.
-    if (this.#open?.lastInit !== fragment.init) this.#awaitsKeyframe = true;
+    if (this.#open?.run !== fragment.init) this.#awaitsKeyframe = true;
     if (this.#awaitsKeyframe) this.#dropped += 1;
     else this.#open?.push(fragment);
   }
@@ -231,9 +270,7 @@ export class TrackPackager {
     const open = this.#open;
     if (open?.slot.msn === place.msn) {
       if (!open.accepts(fragment)) return false;
-      if (!open.covers(fragment)) open.push(fragment);
-      else if (this.#isReplay(open, fragment) && this.#startsSlot(place, pts)) this.#begin(place, fragment);
-      else return false;
+      open.push(fragment);
       return true;
     }
     this.#closeOpen();
@@ -241,11 +278,6 @@ export class TrackPackager {
     this.#fillGaps(place.msn);
     this.#begin(place, fragment);
     return true;
-  }
-
-  /** A restarted encoder begins the segment anew. */
-  #isReplay(open: OpenSegment, fragment: Fragment): boolean {
-    return this.kind === 'video' && open.lastInit !== fragment.init;
   }
 
   #startsSlot(slot: Slot, pts: number): boolean {
@@ -259,12 +291,13 @@ export class TrackPackager {
     this.#nextMsn = slot.msn;
     this.#open = new OpenSegment({
       slot,
-      name: this.#segmentName(slot.msn),
+      name: this.#names.segment(slot.msn),
       init: fragment.init,
       initName: this.#initName,
-      partTargetMs: this.#options.partTargetMs,
+      longestPartMs: this.#partTarget.ms,
       maxBytes: this.#options.maxSegmentBytes,
       nextSequence: () => (this.#sequence += 1),
+      publish: (part) => this.#publish(slot.msn, part),
     });
     this.#open.push(fragment);
   }
@@ -273,7 +306,7 @@ export class TrackPackager {
     const isSame = this.#init !== undefined && sameInit(this.#init, init);
     this.#init = init;
     if (isSame && !isNewEpoch) return;
-    this.#initName = `${this.kind}-${this.#token}-init-${this.#initCount}.mp4`;
+    this.#initName = this.#names.init(this.#initCount);
     this.#initCount += 1;
     this.#window.addInit(this.#initName, init);
   }
@@ -308,7 +341,7 @@ export class TrackPackager {
     for (let missing = this.#nextMsn; missing < msn; missing += 1) {
       const slot = this.#timeline.slot(missing);
       if (slot !== undefined) {
-        this.#add(gapSegment(slot, this.#segmentName(missing), this.#initName));
+        this.#add(gapSegment(slot, this.#names.segment(missing), this.#initName));
       } else {
         this.#window.clear();
         this.#nextMsn = missing + 1;
@@ -316,7 +349,15 @@ export class TrackPackager {
     }
   }
 
+  #publish(msn: number, part: Part): void {
+    if (this.#options.latency === 'low') this.#parts.add(msn, part);
+  }
+
   #add(segment: Segment): void {
+    if (segment.media !== undefined) {
+      this.#partTarget.fix(segment.media.parts);
+      this.#parts.repoint(segment.slot.msn, segment.media.parts);
+    }
     this.#window.add(segment);
     this.#meter.add(segment);
     this.#keyframeMeter.add({ ...segment, bytes: segment.keyframeBytes });
@@ -329,9 +370,5 @@ export class TrackPackager {
   #measureFrameRate(frames: number, durationMs: number): void {
     if (durationMs < this.#options.segmentTargetMs / 2 && this.#frameRate !== undefined) return;
     this.#frameRate = plausibleFrameRate((frames * 1000) / durationMs, this.#init?.frameRate);
-  }
-
-  #segmentName(msn: number): string {
-    return `${this.kind}-${this.#token}-${msn}.m4s`;
   }
 }

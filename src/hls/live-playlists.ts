@@ -1,0 +1,162 @@
+import type { TrackKind } from '../media/fragment.ts';
+import type { Clock } from '../util/clock.ts';
+import { AppError } from '../util/errors.ts';
+import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
+import { LivePlaylist, type PlaylistSurroundings } from './live-playlist.ts';
+import { type PlaylistCommons, positionOf } from './live-snapshot.ts';
+import { SourceWatch } from './source-watch.ts';
+import type { TrackPackager } from './track-packager.ts';
+import type { WaitingRoom } from './waiting-list.ts';
+
+/** A track with the rendition that it belongs to. */
+export interface NamedTrack {
+  readonly rendition: string;
+  readonly packager: TrackPackager;
+}
+
+interface LivePlaylistsOptions {
+  readonly options: HlsOptions;
+  readonly clock: Clock;
+  readonly room: WaitingRoom;
+  /** The tracks that players may have now. */
+  readonly offered: () => readonly NamedTrack[];
+  readonly onRendered: () => void;
+}
+
+/** How often it is looked whether somebody has waited for too long, or the publisher is away. */
+const CHECK_MS = 250;
+
+/** A request is held for so many target durations (draft-pantos-hls-rfc8216bis, section 6.2.5.2). */
+const HOLD_DURATIONS = 3;
+
+/** The media playlists of one broadcast: they tell of each other, and wait for the same publisher. */
+export class LivePlaylists implements PlaylistSurroundings {
+  readonly room: WaitingRoom;
+  readonly isLow: boolean;
+  readonly #context: LivePlaylistsOptions;
+  readonly #playlists = new Map<TrackPackager, LivePlaylist>();
+  readonly #source: SourceWatch;
+  readonly #targetMs: number;
+  readonly #stopChecks: () => void;
+  #edition = 0;
+  #offered = '';
+  #ended = false;
+  #isClosed = false;
+
+  constructor(context: LivePlaylistsOptions) {
+    const { options, clock, room } = context;
+    this.#context = context;
+    this.room = room;
+    this.isLow = options.latency === 'low';
+    this.#targetMs = 1_000 * targetDurationSeconds(options.segmentTargetMs);
+    this.#source = new SourceWatch(1.5 * this.#targetMs, clock.nowMs());
+    this.#stopChecks = clock.every(CHECK_MS, () => this.#check());
+  }
+
+  get edition(): number {
+    return this.#edition;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether nothing will be added to any playlist, for now or for ever. */
+  set ended(ended: boolean) {
+    if (this.#ended === ended) return;
+    this.#ended = ended;
+    this.#edition += 1;
+  }
+
+  /** True while the publisher is silent for so long that nobody should wait. */
+  get away(): boolean {
+    return this.#source.away && !this.#ended;
+  }
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return [...this.#playlists.values()].reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  get refusal(): AppError | undefined {
+    if (!this.away) return undefined;
+    return new AppError('UNAVAILABLE', 'the publisher is away; reload the playlist without waiting for it to go on');
+  }
+
+  /** The playlist of a track. */
+  of(packager: TrackPackager): LivePlaylist {
+    const known = this.#playlists.get(packager);
+    if (known !== undefined) return known;
+    const created = new LivePlaylist(packager, this);
+    this.#playlists.set(packager, created);
+    return created;
+  }
+
+  /** A track is no longer offered: all who wait for it are told. */
+  drop(packager: TrackPackager): void {
+    this.#playlists.get(packager)?.drop();
+    this.#playlists.delete(packager);
+  }
+
+  /** Media of the publisher has arrived. */
+  onSource(): void {
+    this.#source.onMedia(this.#context.clock.nowMs());
+  }
+
+  /** Something may have been added, or the list of tracks may have changed: tells all who wait for it. */
+  announce(): void {
+    this.#noteOffered();
+    const parts = [...this.#playlists.keys()].reduce((sum, { nextPart }) => sum + nextPart, 0);
+    if (this.#source.onParts(parts)) this.#edition += 1;
+    for (const playlist of this.#playlists.values()) playlist.announce();
+  }
+
+  /** Stops the clock; whoever still waits gets the playlist as it is. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopChecks();
+    this.announce();
+  }
+
+  commons(own: TrackPackager): PlaylistCommons {
+    const offered = this.#context.offered();
+    const others = offered.filter(({ packager }) => packager !== own);
+    const reports = others.map(({ rendition, packager }) => positionOf(packager, uriOf(rendition, packager.kind)));
+    return {
+      options: this.#context.options,
+      ended: this.#ended,
+      away: this.away,
+      partTargetMs: Math.max(own.partTargetMs, ...others.map(({ packager }) => packager.partTargetMs)),
+      reports: reports.filter((report) => report !== undefined),
+    };
+  }
+
+  waitsUntilMs(): number {
+    return this.#context.clock.nowMs() + HOLD_DURATIONS * this.#targetMs;
+  }
+
+  onRendered(): void {
+    this.#context.onRendered();
+  }
+
+  #noteOffered(): void {
+    const offered = this.#context.offered().map(({ rendition, packager }) => `${rendition} ${packager.kind}`);
+    if (this.#offered === offered.join()) return;
+    this.#offered = offered.join();
+    this.#edition += 1;
+  }
+
+  #check(): void {
+    const nowMs = this.#context.clock.nowMs();
+    for (const playlist of this.#playlists.values()) playlist.expire(nowMs);
+    if (this.#ended || !this.#source.check(nowMs)) return;
+    this.#edition += 1;
+    this.announce();
+  }
+}
+
+/** Relative to any media playlist of the broadcast. */
+function uriOf(rendition: string, kind: TrackKind): string {
+  return `../${rendition}/${kind}.m3u8`;
+}
