@@ -6,9 +6,12 @@ import { ConfiguredStreamKeys } from './auth/stream-keys.ts';
 import { onReaderError } from './broadcast/reader-errors.ts';
 import { BroadcasterRegistry, type TrackDirectory } from './broadcast/registry.ts';
 import { broadcastSettings } from './config/broadcast-settings.ts';
+import { LiveStore } from './cache/live-store.ts';
 import type { Config } from './config/schema.ts';
 import { targetDurationSeconds } from './hls/hls-options.ts';
+import { Archives } from './hls/archives.ts';
 import { HlsOrigin } from './hls/hls-origin.ts';
+import { SequenceStore } from './hls/sequence-store.ts';
 import { hlsRoutes } from './http/hls-routes.ts';
 import { stalledTimeoutMs } from './http/http-limits.ts';
 import { Publishers } from './ingest/publishers.ts';
@@ -20,6 +23,7 @@ import { Metrics } from './observability/metrics.ts';
 import { Scrubber } from './observability/scrubber.ts';
 import { SlateEncoder } from './stills/slate-encoder.ts';
 import { StillRenderer } from './stills/still-renderer.ts';
+import { Stills } from './stills/stills.ts';
 import { EncoderBroker } from './transcode/encoders.ts';
 import { FfmpegFactory } from './transcode/ffmpeg/ffmpeg-factory.ts';
 import { PassthroughFactory } from './transcode/passthrough.ts';
@@ -81,7 +85,9 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
   closer.add(onReaderError((error) => logger.error({ reason: reasonOf(error) }, 'a reader of the registry failed')));
 
   const registry = new BroadcasterRegistry();
-  const origin = own(new HlsOrigin({ directory: registry, clock, logger, options: config.hls }));
+  const settings = broadcastSettings(config);
+  const storage = await openStorage({ config, clock, logger, own });
+  const origin = own(new HlsOrigin({ directory: registry, clock, logger, settings, options: config.hls, ...storage }));
   const ladders = await LadderStore.open({
     ladders: await loadLadders(config.ladders, READY_LADDERS),
     stateFile: path.join(config.dataDir, 'ladders.json'),
@@ -93,13 +99,15 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
   const runner = own(new TranscodeRunner({ registry, ladders, factories, clock, logger }));
 
   const keys = new ConfiguredStreamKeys({ globalKey: secrets.streamKey, entries: config.streamKeys, clock });
-  const settings = broadcastSettings(config);
   const slates = new SlateEncoder({
     renderer: own(
       new StillRenderer({ binaryPath: encoders.binary.path, maxWaiting: 2 * config.publish.maxPublishers }),
     ),
     keyframeEachMs: Math.min(SLATE_KEYFRAME_EACH_MS, config.hls.segmentTargetMs),
   });
+  const stills = own(
+    new Stills({ keyframes: (broadcast) => origin.keyframes(broadcast), binaryPath: encoders.binary.path, clock }),
+  );
   const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
 
   let unreadyReason: string | undefined = 'starting';
@@ -120,7 +128,7 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
       adminToken: new AdminToken(secrets.adminToken),
       publicMetrics: config.publicMetrics,
       unreadyReason: () => unreadyReason,
-      playback: (app) => hlsRoutes(app, { origin }),
+      playback: (app) => hlsRoutes(app, { origin, stills, archives: storage.archives, dvrMs: longestDvrMs(config) }),
     },
   });
   unreadyReason = undefined;
@@ -131,6 +139,36 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     bannerFacts: { ...urls, newSecrets: newSecrets(secrets), secretsFile: secrets.file },
     close: () => closer.close(),
   };
+}
+
+/** What outlives segments in memory: older segments, recordings, and the numbers that playlists have used up. */
+async function openStorage({
+  config: { dataDir, hls, storage },
+  clock,
+  logger,
+  own,
+}: Pick<Composition, 'config' | 'clock' | 'logger'> & { own: <T extends Closable>(child: T) => T }) {
+  const bytes = (megabytes: number): number => megabytes * 1024 * 1024;
+  const within = (name: string): string => path.join(dataDir, name);
+  return {
+    store: own(
+      await LiveStore.open({
+        root: within('live'),
+        maxBytes: bytes(storage.dvrMaxMb),
+        maxBroadcastBytes: bytes(hls.dvrMaxMb),
+        logger,
+      }),
+    ),
+    archives: own(
+      await Archives.open({ root: within('archives'), maxBytes: bytes(storage.archiveMaxMb), clock, logger }),
+    ),
+    sequences: own(await SequenceStore.open({ file: within('sequences.json'), clock, logger })),
+  };
+}
+
+/** How far back the longest playlist of any broadcast may reach. */
+function longestDvrMs({ hls, broadcasts }: Config): number {
+  return Math.max(hls.dvrMs, ...broadcasts.map(({ dvrMs = 0 }) => dvrMs));
 }
 
 function newSecrets({ adminToken, streamKey, created }: Secrets): BannerFacts['newSecrets'] {
