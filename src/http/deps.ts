@@ -4,8 +4,9 @@ import type { TrackDirectory } from '../broadcast/registry.ts';
 import type { PublisherRow, WaitingRow } from '../ingest/broadcast-source.ts';
 import type { LadderStore } from '../ladder/ladder-store.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
-import type { EncodersReply, RungReply, TranscodeReply } from './schemas.ts';
+import type { ArchiveReply, EncodersReply, RungReply, TranscodeReply } from './schemas.ts';
 
 /** What the packager tells of one broadcast. */
 export interface PackagedBroadcast {
@@ -19,6 +20,8 @@ export interface PackagedBroadcast {
 /** Everything that the HTTP server shows and calls; made by the composition root. */
 export interface HttpDeps {
   readonly logger: Logger;
+  /** Left out: the system's. */
+  readonly clock?: Clock;
   readonly adminToken: AdminToken;
   readonly ladders: LadderStore;
   readonly directory: Pick<TrackDirectory, 'list'>;
@@ -37,6 +40,13 @@ export interface HttpDeps {
   readonly viewers: {
     /** Clients that asked for a playlist of the broadcast within the last seconds. */
     count(broadcast: string): number;
+  };
+  /** Left out: nothing is recorded. */
+  readonly archives?: {
+    /** Newest first. */
+    list(): readonly Readonly<Omit<ArchiveReply, 'renditions'> & { readonly renditions: readonly string[] }>[];
+    /** Resolves when it has gone; false if there is none of this id. */
+    delete(id: string): Promise<boolean>;
   };
   readonly encoders: { report(): EncodersReply | Promise<EncodersReply> };
   readonly metrics: Pick<Metrics, 'render'>;

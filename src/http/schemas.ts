@@ -90,6 +90,18 @@ export const BroadcastReply = Type.Object({
 });
 export type BroadcastReply = Static<typeof BroadcastReply>;
 
+/** A broadcast that stayed after its end. */
+export const ArchiveReply = Type.Object({
+  id: Type.String(),
+  broadcast: Type.String({ description: '`app/name`' }),
+  startedAt: Type.String({ format: 'date-time', description: 'Wall clock of its first picture' }),
+  durationMs: Type.Number({ minimum: 0 }),
+  bytes: count('Media on disk'),
+  renditions: Type.Array(Type.String()),
+  playlist: Type.String({ description: 'Path of the multivariant playlist' }),
+});
+export type ArchiveReply = Static<typeof ArchiveReply>;
+
 /** One (factory, rendition, broadcast, track) of the transcode runner. */
 export const TranscodeReply = Type.Object({
   factory: Type.String(),

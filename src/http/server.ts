@@ -2,9 +2,11 @@ import type { AddressInfo } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyServerOptions } from 'fastify';
 import { AppError, reasonOf } from '../util/errors.ts';
+import { archivesRoutes } from './archives-routes.ts';
 import { broadcastsRoutes } from './broadcasts-routes.ts';
 import type { HttpDeps } from './deps.ts';
 import { answerClientError, answerError, describeInvalid, errorReply } from './error-replies.ts';
+import { eventsRoutes } from './events-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { CORS_HEADERS } from './hls-routes.ts';
 import type { HttpApp } from './http-app.ts';
@@ -114,6 +116,8 @@ function restRoutes(app: HttpApp, deps: HttpDeps): Promise<void> {
   });
   renditionsRoutes(app, deps.ladders);
   broadcastsRoutes(app, deps);
+  eventsRoutes(app, deps);
+  archivesRoutes(app, deps);
   transcodesRoutes(app, deps);
   return Promise.resolve();
 }

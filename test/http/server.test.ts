@@ -39,6 +39,9 @@ describe('access', () => {
     ['GET', '/api/v1/broadcasts'],
     ['GET', '/api/v1/broadcasts/live/demo'],
     ['DELETE', '/api/v1/broadcasts/live/demo'],
+    ['GET', '/api/v1/archives'],
+    ['DELETE', '/api/v1/archives/x'],
+    ['GET', '/api/v1/events'],
     ['GET', '/api/v1/transcodes'],
     ['GET', '/api/v1/encoders'],
     ['GET', '/metrics'],
@@ -218,9 +221,12 @@ describe('the server', () => {
     }>();
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/v1/archives',
+      '/api/v1/archives/{id}',
       '/api/v1/broadcasts',
       '/api/v1/broadcasts/{app}/{name}',
       '/api/v1/encoders',
+      '/api/v1/events',
       '/api/v1/renditions',
       '/api/v1/renditions/{name}',
       '/api/v1/transcodes',
