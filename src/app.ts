@@ -117,14 +117,17 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     waiting: () => publishers.waiting().length,
     publisherReturns: () => publishers.returns,
     viewers: () => origin.describe().reduce((sum, { viewers }) => sum + viewers, 0),
+    blockedRequests: () => origin.waitingRequests,
+    renderedPlaylists: () => origin.renderedPlaylists,
   });
   const urls = await openPorts({
     ...{ config, clock, logger, closer, gate: publishers },
     websocket: new WsIngest({ gate: publishers, clock, logger }),
     stalledMs: stalledTimeoutMs(3_000 * targetDurationSeconds(config.hls.segmentTargetMs)),
     http: {
-      ...{ logger, ladders, directory: registry, publishers, runner, encoders, metrics, origin },
+      ...{ logger, clock, ladders, directory: registry, publishers, runner, encoders, metrics, origin },
       viewers: origin.viewers,
+      archives: storage.archives,
       adminToken: new AdminToken(secrets.adminToken),
       publicMetrics: config.publicMetrics,
       unreadyReason: () => unreadyReason,

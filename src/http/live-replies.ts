@@ -15,10 +15,9 @@ export interface PlaybackOrigin extends BlockingOrigin {
   readonly options: Pick<HlsOptions, 'windowSegments' | 'segmentTargetMs'>;
   readonly viewers: { see(broadcast: string, address: string, userAgent: string): void };
   multivariant(broadcast: string, window?: PlaylistView['window']): RenderedPlaylist;
-  iframes?(broadcast: string, rendition: string): RenderedPlaylist;
-  clipMultivariant?(broadcast: string, span: DateSpan): RenderedPlaylist;
-  clip?(broadcast: string, rendition: string, track: TrackKind, span: DateSpan): RenderedPlaylist;
-  clipIframes?(broadcast: string, rendition: string, span: DateSpan): RenderedPlaylist;
+  iframes(broadcast: string, rendition: string, window?: PlaylistView['window']): RenderedPlaylist;
+  clipMultivariant(broadcast: string, span: DateSpan): RenderedPlaylist;
+  clip(broadcast: string, rendition: string, track: TrackKind | 'iframes', span: DateSpan): RenderedPlaylist;
 }
 
 type BroadcastRequest = FastifyRequest<{ Params: BroadcastParams }>;
@@ -45,7 +44,7 @@ export class LiveReplies {
   clip(request: BroadcastRequest, reply: FastifyReply): void {
     const span = readClip(request.query as Query);
     if (span === undefined) throw new AppError('BAD_REQUEST', 'a clip needs start and end, both dates');
-    const playlist = this.#origin.clipMultivariant?.(broadcastOf(request.params), span) ?? none();
+    const playlist = this.#origin.clipMultivariant(broadcastOf(request.params), span);
     sendPlaylist(request, reply, { playlist, cache: this.#cache.live });
   }
 
@@ -57,7 +56,7 @@ export class LiveReplies {
     if (span === undefined) {
       this.#blocking(request, reply);
     } else {
-      const playlist = this.#origin.clip?.(broadcast, rendition, kindOf(file), span) ?? none();
+      const playlist = this.#origin.clip(broadcast, rendition, kindOf(file), span);
       sendPlaylist(request, reply, { playlist, cache: this.#cache.live });
     }
   }
@@ -66,11 +65,12 @@ export class LiveReplies {
   iframes(request: FileRequest, reply: FastifyReply): void {
     const broadcast = broadcastOf(request.params);
     const { rendition } = request.params;
+    const { view } = readDirectives(request.query as Query);
     const span = readClip(request.query as Query);
     const playlist =
-      (span === undefined
-        ? this.#origin.iframes?.(broadcast, rendition)
-        : this.#origin.clipIframes?.(broadcast, rendition, span)) ?? none();
+      span === undefined
+        ? this.#origin.iframes(broadcast, rendition, view.window)
+        : this.#origin.clip(broadcast, rendition, 'iframes', span);
     sendPlaylist(request, reply, { playlist, cache: this.#cache.live });
   }
 
@@ -137,8 +137,4 @@ function isEnded(playlist: RenderedPlaylist): boolean {
   const ended = playlist.plain.includes('\n#EXT-X-ENDLIST');
   endedByPlaylist.set(playlist, ended);
   return ended;
-}
-
-function none(): never {
-  throw new AppError('NOT_FOUND', 'this server does not offer it');
 }

@@ -23,6 +23,10 @@ export interface MetricsSources {
   readonly publisherReturns: () => number;
   /** Viewers of all broadcasts. */
   readonly viewers: () => number;
+  /** Requests whose answer is held back until there is what they ask for. */
+  readonly blockedRequests: () => number;
+  /** Versions of playlists that were rendered so far; one serves all who ask for it. */
+  readonly renderedPlaylists: () => number;
 }
 
 const LABELS = ['factory', 'rendition'] as const;
@@ -47,10 +51,12 @@ export class Metrics {
     );
     this.#jobs();
     this.#publishers();
-    this.#returns();
-    const { waiting, viewers } = sources;
+    const { waiting, viewers, publisherReturns, blockedRequests, renderedPlaylists } = sources;
     this.#gauge('broadcasts_waiting', 'Broadcasts whose publisher has gone and may come back', waiting);
     this.#gauge('viewers', 'Clients that asked for a playlist within the last seconds', viewers);
+    this.#gauge('blocked_requests', 'Playback requests held back until there is what they ask for', blockedRequests);
+    this.#total('publisher_returns', 'Publishers that came back to a broadcast that waited for them', publisherReturns);
+    this.#total('rendered_playlists', 'Versions of media playlists that were rendered', renderedPlaylists);
   }
 
   /** All figures as of now in Prometheus' text format, with its media type. */
@@ -140,15 +146,14 @@ export class Metrics {
     });
   }
 
-  #returns(): void {
-    const { publisherReturns } = this.#sources;
+  #total(name: string, help: string, figure: () => number): void {
     new Counter({
-      name: 'laddercast_publisher_returns_total',
-      help: 'Publishers that came back to a broadcast that waited for them',
+      name: `laddercast_${name}_total`,
+      help,
       registers: [this.#registry],
       collect() {
         this.reset();
-        this.inc(publisherReturns());
+        this.inc(figure());
       },
     });
   }

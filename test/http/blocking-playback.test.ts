@@ -360,7 +360,6 @@ describe('clips', () => {
     Object.assign(origin, {
       clipMultivariant: (...args: unknown[]) => (asked.push(args), ended),
       clip: (...args: unknown[]) => (asked.push(args), ended),
-      clipIframes: (...args: unknown[]) => (asked.push(args), ended),
     });
     const get = await serve();
     const query = 'start=1970-01-01T00:00:01Z&end=1970-01-01T00:00:02Z';
@@ -371,7 +370,7 @@ describe('clips', () => {
     expect(asked).toEqual([
       ['live/demo', span],
       ['live/demo', '720p', 'video', span],
-      ['live/demo', '720p', span],
+      ['live/demo', '720p', 'iframes', span],
     ]);
   });
 });

@@ -20,6 +20,8 @@ const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
     waiting: () => 2,
     publisherReturns: () => 5,
     viewers: () => 3,
+    blockedRequests: () => 7,
+    renderedPlaylists: () => 11,
   });
   return (await metrics.render()).text.split('\n');
 };
@@ -59,6 +61,8 @@ describe('the metrics', () => {
     expect(lines).toContain('laddercast_viewers 3');
     expect(lines).toContain('laddercast_broadcasts_waiting 2');
     expect(lines).toContain('laddercast_publisher_returns_total 5');
+    expect(lines).toContain('laddercast_blocked_requests 7');
+    expect(lines).toContain('laddercast_rendered_playlists_total 11');
     expect(lines.some((line) => line.startsWith('process_resident_memory_bytes '))).toBe(true);
   });
 
@@ -70,6 +74,8 @@ describe('the metrics', () => {
       waiting: () => 0,
       publisherReturns: () => 0,
       viewers: () => 0,
+      blockedRequests: () => 0,
+      renderedPlaylists: () => 0,
     });
     await metrics.render();
     expect((await metrics.render()).text).toContain('fragments_total{factory="ffmpeg",rendition="720p"} 10');

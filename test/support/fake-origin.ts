@@ -22,6 +22,18 @@ export class FakeOrigin implements PlaybackOrigin {
     return this.playlist;
   }
 
+  iframes(): RenderedPlaylist {
+    return this.playlist;
+  }
+
+  clipMultivariant(): RenderedPlaylist {
+    return this.playlist;
+  }
+
+  clip(): RenderedPlaylist {
+    return this.playlist;
+  }
+
   requestPlaylist(request: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
     this.requests.push(request);
     if (request.rendition === 'none') answer(new AppError('NOT_FOUND', 'no such rendition'));
