@@ -58,7 +58,6 @@ export class Archives implements Closable {
   readonly #loaded = new Map<string, Promise<VodPlayback>>();
   readonly #deletions = new Set<Promise<void>>();
   #bytes = 0;
-  #trimming = false;
 
   private constructor(options: ArchivesOptions) {
     this.#options = options;
@@ -144,9 +143,9 @@ export class Archives implements Closable {
     const startedAtMs = Math.round(clock.nowMs());
     const id = this.#newId(broadcast, startedAtMs);
     const head: ArchiveHead = { type: 'head', format: 1, broadcast, startedAtMs, ...format };
-    const onBytes = (bytes: number): void => {
+    const onBytes = (bytes: number): number => {
       this.#bytes += bytes;
-      this.#makeRoom();
+      return this.#makeRoom();
     };
     const recording = new Recording({ id, folder: path.join(root, id), head, logger, onBytes });
     this.#recordings.set(id, { recording, head });
@@ -209,8 +208,8 @@ export class Archives implements Closable {
     return info;
   }
 
-  /** The oldest finished recording goes; without one, what is under way loses its beginning. */
-  #makeRoom(): void {
+  /** The oldest finished recordings go; gives what is too much without any: the one that grows has to lose its beginning. */
+  #makeRoom(): number {
     const { maxBytes, logger } = this.#options;
     while (this.#bytes > maxBytes) {
       const [oldest] = this.#finished.values();
@@ -221,11 +220,7 @@ export class Archives implements Closable {
       );
       void this.delete(oldest.id);
     }
-    if (this.#bytes <= maxBytes || this.#trimming) return;
-    const [largest] = [...this.#recordings.values()].sort((a, b) => b.recording.bytes - a.recording.bytes);
-    if (largest === undefined) return;
-    this.#trimming = true;
-    void largest.recording.trim(this.#bytes - (1 - TRIM_SHARE) * maxBytes).finally(() => (this.#trimming = false));
+    return this.#bytes <= maxBytes ? 0 : this.#bytes - (1 - TRIM_SHARE) * maxBytes;
   }
 
   async #remove(id: string): Promise<void> {

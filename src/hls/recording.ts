@@ -33,8 +33,8 @@ interface RecordingOptions {
   readonly folder: string;
   readonly head: ArchiveHead;
   readonly logger: Logger;
-  /** Called with what each file adds. */
-  readonly onBytes: (bytes: number) => void;
+  /** Called with what each file adds; gives how much of its oldest media the recording has to delete. */
+  readonly onBytes: (bytes: number) => number;
 }
 
 /** Rows that may wait for their files; beyond this the disk is hopelessly behind. */
@@ -88,11 +88,6 @@ export class Recording {
       this.#waiting -= 1;
       await this.#record(segment);
     });
-  }
-
-  /** Deletes the oldest segments, at least so many bytes of them; resolves when they are gone. */
-  trim(bytes: number): Promise<void> {
-    return this.#then(() => this.#trim(bytes));
   }
 
   /** Ends the recording once everything is in it; gives what is in it, `undefined` if that is nothing. */
@@ -149,7 +144,8 @@ export class Recording {
     this.#endMs = Math.max(this.#endMs, row.programDateTimeMs + row.durationMs);
     if (!hasMedia) return;
     this.#bytes += row.bytes;
-    this.#options.onBytes(row.bytes);
+    const excess = this.#options.onBytes(row.bytes);
+    if (excess > 0) await this.#trim(excess);
   }
 
   /** Number of the track in the index; states its facts when they are new. */
