@@ -1,5 +1,6 @@
 import { type Fragment, LADDER_TIMESCALE } from '../media/fragment.ts';
 import { BoundaryRule } from './boundary-rule.ts';
+import { targetDurationSeconds } from './hls-options.ts';
 import { EpochObservations, KEYFRAME_TOLERANCE } from './epoch-observations.ts';
 import type { Slot } from './slot.ts';
 import { SourceProgress } from './source-progress.ts';
@@ -26,6 +27,9 @@ const MAX_WAITING_EPOCHS = 4;
 
 /** A grid keyframe may be this much (ticks, 10 ms) before its nominal time. */
 const GRID_TOLERANCE = 900;
+
+/** Room (ladder ticks, 50 ms) for audio, which is cut at whole frames, below what would be rounded up. */
+const ROUNDING_ROOM = 4_500;
 
 type MutableSlot = { -readonly [K in keyof Slot]: Slot[K] };
 
@@ -55,7 +59,7 @@ export class Timeline {
   constructor(options: TimelineOptions) {
     this.#options = options;
     this.#target = Math.round((options.segmentTargetMs * LADDER_TIMESCALE) / 1000);
-    this.#rule = new BoundaryRule(this.#target);
+    this.#rule = new BoundaryRule({ target: this.#target, longest: longestSegment(options.segmentTargetMs) });
     this.#progress = new SourceProgress(3 * options.segmentTargetMs);
     this.#nextMsn = options.firstMsn ?? 0;
     this.#discontinuities = options.discontinuitiesBefore ?? 0;
@@ -185,9 +189,11 @@ export class Timeline {
   }
 
   #finish(head: EpochObservations): void {
+    const endPts = Math.max(head.endPts, head.newestOutput);
+    if (this.#opened === head) this.#cutUpTo(head, endPts);
     const last = this.#slots.at(-1);
     if (last?.epoch === head.epoch && last.endPts === undefined) {
-      this.#close(last, Math.max(head.endPts, head.newestOutput, last.startPts + 1));
+      this.#close(last, Math.max(endPts, last.startPts + 1));
     }
     this.#epochs.shift();
     this.#opened = undefined;
@@ -221,8 +227,15 @@ export class Timeline {
   #cutAtOffers(head: EpochObservations): number {
     for (const offer of head.offers) this.#consider(head, offer);
     // An encoder without keyframes must not hold up everybody's segments.
-    if (head.newestOutput - this.#segmentStart() > 3 * this.#target) this.#cut(head, head.newestOutput);
+    this.#cutUpTo(head, head.newestOutput);
     return head.newestOutput;
+  }
+
+  /** Lets no segment before a time be longer than playlists can state. */
+  #cutUpTo(head: EpochObservations, pts: number): void {
+    while (pts - this.#segmentStart() > this.#rule.longest) {
+      this.#cut(head, this.#segmentStart() + this.#rule.longest);
+    }
   }
 
   #cutAsSourceGoes(head: EpochObservations): number {
@@ -297,6 +310,11 @@ export class Timeline {
     if (clock.at(startMs) < earliestMs - 1) clock.anchor(startMs, earliestMs);
     return { programDateTimeMs: Math.round(clock.at(startMs)), pdtAnchor: !continues || corrected };
   }
+}
+
+/** Longest segment whose duration, rounded, is not more than the target duration that the playlists state. */
+function longestSegment(segmentTargetMs: number): number {
+  return (targetDurationSeconds(segmentTargetMs) + 0.5) * LADDER_TIMESCALE - ROUNDING_ROOM;
 }
 
 /** Wall clock of a slot's end, ms. */

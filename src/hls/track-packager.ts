@@ -30,8 +30,11 @@ const AUDIO_START_TOLERANCE = 0.1 * LADDER_TIMESCALE;
 /** The tracks of a publisher need not start at the same time. */
 const EPOCH_START_TOLERANCE = 0.5 * LADDER_TIMESCALE;
 
-/** Parts stay fetchable for so long: listed for three target durations, and for as much again, and their segment. */
-const PART_TARGET_DURATIONS = 7;
+/** Parts stay fetchable for so many target durations: they are listed for three, then three more, and their segment. */
+const PART_DURATIONS = 7;
+
+/** No playlist lists less than so many target durations (RFC 8216, 6.2.2). */
+const MIN_WINDOW_DURATIONS = 3;
 
 interface TrackPackagerOptions {
   readonly kind: TrackKind;
@@ -55,6 +58,8 @@ export class TrackPackager {
   readonly #names: TrackNames;
   readonly #pending: PendingFragments;
   readonly #window: SegmentWindow;
+  /** Ladder ticks. */
+  readonly #minWindow: number;
   readonly #meter: BitrateMeter;
   readonly #keyframeMeter: BitrateMeter;
   readonly #partTarget: PartTarget;
@@ -78,17 +83,16 @@ export class TrackPackager {
     this.#options = options;
     this.#names = new TrackNames(kind, token);
     this.#pending = new PendingFragments({ maxBytes: options.maxPendingBytes, maxMs: options.maxPendingMs });
+    const targetMs = 1_000 * targetDurationSeconds(options.segmentTargetMs);
+    this.#minWindow = (MIN_WINDOW_DURATIONS * targetMs * LADDER_TIMESCALE) / 1_000;
     this.#window = new SegmentWindow({
       ...{ liveSegments: options.windowSegments, maxMemoryBytes: options.maxTrackBytes },
-      ...{ dvrMs, store },
+      ...{ dvrMs: Math.max(dvrMs, MIN_WINDOW_DURATIONS * targetMs), store },
     });
     this.#meter = new BitrateMeter(options.segmentTargetMs / 2);
     this.#keyframeMeter = new BitrateMeter(options.segmentTargetMs / 2);
     this.#partTarget = new PartTarget(options.partTargetMs);
-    this.#parts = new RecentParts({
-      maxMs: PART_TARGET_DURATIONS * 1_000 * targetDurationSeconds(options.segmentTargetMs),
-      maxBytes: options.maxTrackBytes,
-    });
+    this.#parts = new RecentParts({ maxMs: PART_DURATIONS * targetMs, maxBytes: options.maxTrackBytes });
   }
 
   /** Changes with each new row. */
@@ -159,9 +163,17 @@ export class TrackPackager {
     return this.#window.listed;
   }
 
-  /** The newest of them. */
+  /** The newest of them: as many as the live window has, and for three target durations at least. */
   get live(): readonly Segment[] {
-    return this.#window.live;
+    const { windowSegments } = this.#options;
+    let [count, ticks] = [0, 0];
+    const before = this.listed.findLastIndex(({ slot }) => {
+      const isEnough = count >= windowSegments && ticks >= this.#minWindow;
+      count += 1;
+      ticks += (slot.endPts ?? slot.startPts) - slot.startPts;
+      return isEnough;
+    });
+    return this.listed.slice(before + 1);
   }
 
   /** The init that a row needs. */

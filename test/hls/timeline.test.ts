@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Slot } from '../../src/hls/slot.ts';
 import { Timeline } from '../../src/hls/timeline.ts';
@@ -68,8 +69,8 @@ describe('Timeline with regular keyframes', () => {
     expect(starts(withRung(2, 9))).toEqual([0, 2, 4, 6, 8]);
   });
 
-  it('makes segments of 2 s of a 0.5 s GOP', () => {
-    expect(starts(withRung(0.5, 7))).toEqual([0, 2, 4, 6]);
+  it('closes after 1.5 s of a 0.5 s GOP, since a target duration more could be too long', () => {
+    expect(starts(withRung(0.5, 7))).toEqual([0, 1.5, 3, 4.5, 6]);
   });
 
   it('is aligned once two GOPs in a row fit, and not before', () => {
@@ -134,7 +135,7 @@ describe('Timeline with long GOPs', () => {
     const keyframes = [0, 1, 2, 3, 4, 5, 6, 13];
     const timeline = withRung(keyframes, 15, gridKeyframes(keyframes, 15));
     expect(starts(timeline)).toEqual([0, 2, 4, 6, 8, 10, 12, 13]);
-    expect(Math.max(...durations(timeline))).toBeLessThanOrEqual(3.5);
+    expect(Math.max(...durations(timeline))).toBeLessThan(3.5);
   });
 
   it('cuts an encoder that offers no keyframe at all after three targets', () => {
@@ -151,6 +152,41 @@ describe('Timeline with irregular keyframes', () => {
     for (const duration of durations(timeline)) expect(Math.round(duration)).toBeLessThanOrEqual(3);
     const isKeyframe = (start: number): boolean => keyframes.some((at) => Math.abs(at - start) < 0.02);
     expect(starts(timeline).every(isKeyframe)).toBe(true);
+  });
+});
+
+describe('Timeline segments', () => {
+  const targetSeconds = 3;
+
+  it('are never longer than the target duration, whatever the publisher does', () => {
+    const gops = fc.array(fc.integer({ min: 3, max: 90 }), { minLength: 1, maxLength: 12 });
+    const epochs = fc.array(fc.record({ gops, tail: fc.integer({ min: 1, max: 150 }) }), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    fc.assert(
+      fc.property(epochs, fc.integer({ min: 0, max: 900 }), (plan, rungLateMs) => {
+        const timeline = newTimeline();
+        let atMs = 0;
+        for (const [epoch, { gops, tail }] of plan.entries()) {
+          const keyframes = [0];
+          for (const frames of gops) keyframes.push((keyframes.at(-1) ?? 0) + frames / 30);
+          const to = (keyframes.at(-1) ?? 0) + tail / 30;
+          const span = { to, epoch, lateMs: atMs };
+          feed(
+            timeline,
+            videoFrames({ init: source, keyframes, ...span }),
+            videoFrames({ init: rung, keyframes: gridKeyframes(keyframes, to), ...span, lateMs: atMs + rungLateMs }),
+          );
+          atMs += to * 1_000;
+        }
+        timeline.end();
+        const seconds = durations(timeline);
+        expect(seconds.filter((duration) => Math.round(duration + 0.03) > targetSeconds)).toEqual([]);
+        expect(seconds.every((duration) => duration > 0)).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
@@ -234,7 +270,7 @@ describe('Timeline without encoders', () => {
     const all = starts(timeline);
     expect(all).toEqual([...all].sort((a, b) => a - b));
     expect(all.slice(-3)).toEqual([24.667, 27, 29]);
-    expect(Math.max(...durations(timeline))).toBeLessThanOrEqual(3.5);
+    expect(Math.max(...durations(timeline))).toBeLessThan(3.5);
   });
 
   it('does not take a burst for dead encoders', () => {
