@@ -17,7 +17,7 @@ export interface WindowStore {
 }
 
 interface SegmentWindowOptions {
-  /** Segments that a playlist of the newest ones lists; twice as many stay in memory. */
+  /** Segments that are listed at least; twice as many stay in memory. */
   readonly liveSegments: number;
   /** How far back the playlist reaches, as long as the store has the media; as far as `liveSegments` at least. */
   readonly dvrMs: number;
@@ -61,11 +61,6 @@ export class SegmentWindow {
   /** What the playlist lists, oldest first; the same array until something changes. */
   get listed(): readonly Segment[] {
     return this.#listed;
-  }
-
-  /** The newest of `listed`. */
-  get live(): readonly Segment[] {
-    return this.#listed.slice(-this.#options.liveSegments);
   }
 
   /** Makes an init known before the segments that need it. */

@@ -76,8 +76,8 @@ export class TimeShift {
     const memos = this.#iframes.get(track) ?? { dvr: new PlaylistMemo(), live: new PlaylistMemo() };
     this.#iframes.set(track, memos);
     return memos[window].get(`${track.version} ${ended}`, () => {
-      const listed = window === 'live' ? track.listed.slice(-this.#context.options.windowSegments) : track.listed;
-      return this.#render(listed.map(rowOf), true, ended ? 'ended' : 'live');
+      const rows = window === 'live' ? track.live : track.listed;
+      return this.#render(rows.map(rowOf), true, ended ? 'ended' : 'live');
     });
   }
 
