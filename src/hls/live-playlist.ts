@@ -4,7 +4,8 @@ import type { MediaFile } from './media-file.ts';
 import { renderMediaPlaylist } from './media-playlist.ts';
 import type { Answer, MediaRequest, PlaylistRequest } from './playback.ts';
 import { compareToEdge, type Reached } from './playlist-position.ts';
-import { PlaylistVersion, type RenderedPlaylist } from './rendered-playlist.ts';
+import { PlaylistVersion } from './playlist-version.ts';
+import type { RenderedPlaylist } from './rendered-playlist.ts';
 import type { TrackPackager } from './track-packager.ts';
 import { WaitingList, type WaitingRoom } from './waiting-list.ts';
 

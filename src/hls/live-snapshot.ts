@@ -88,8 +88,8 @@ function openEntry(packager: TrackPackager): OpenEntry | undefined {
   const { openPlace } = packager;
   const parts = openPlace === undefined ? [] : packager.partsOf(openPlace.slot.msn);
   if (openPlace === undefined || parts.length === 0) return undefined;
-  const { slot, initName } = openPlace;
-  const { discontinuity, programDateTimeMs, pdtAnchor } = slot;
+  const { slot, initName, programDateTimeMs } = openPlace;
+  const { discontinuity, pdtAnchor } = slot;
   return { mapUri: initName, discontinuity, programDateTimeMs, pdtAnchor, parts };
 }
 
@@ -124,8 +124,8 @@ const entries = new WeakMap<Segment, PlaylistEntry>();
 function entryOf(segment: Segment): PlaylistEntry {
   const known = entries.get(segment);
   if (known !== undefined) return known;
-  const { slot, name, durationMs, initName, gap } = segment;
-  const { discontinuity, programDateTimeMs, pdtAnchor } = slot;
+  const { slot, name, durationMs, programDateTimeMs, initName, gap } = segment;
+  const { discontinuity, pdtAnchor } = slot;
   const entry = { uri: name, durationMs, mapUri: initName, gap, discontinuity, programDateTimeMs, pdtAnchor };
   entries.set(segment, entry);
   return entry;

@@ -8,6 +8,8 @@ export interface Segment {
   /** File name of its media; never used for anything else. */
   readonly name: string;
   readonly durationMs: number;
+  /** Wall clock of its first frame, ms since the Unix epoch: audio begins a little before or after the slot. */
+  readonly programDateTimeMs: number;
   /** Name of the init that its media needs, as in `EXT-X-MAP`. */
   readonly initName: string;
   /** True if there never was media to serve. */
@@ -78,6 +80,13 @@ export class OpenSegment {
     return this.#endPts;
   }
 
+  /** Wall clock of the first frame, ms since the Unix epoch. */
+  get programDateTimeMs(): number {
+    const { slot, init } = this.#options;
+    const startPts = init.kind === 'video' ? slot.startPts : (this.#startPts ?? slot.startPts);
+    return slot.programDateTimeMs + Math.round(ticksToMs(startPts - slot.startPts));
+  }
+
   /** True if a fragment needs the very decoder set-up of this segment. */
   accepts(fragment: Fragment): boolean {
     return sameInit(this.#options.init, fragment.init);
@@ -102,7 +111,7 @@ export class OpenSegment {
     }
     const { bytes, parts } = media;
     return {
-      ...{ slot, name, initName, media, gap: false },
+      ...{ slot, name, initName, media, gap: false, programDateTimeMs: this.programDateTimeMs },
       durationMs: this.#duration(last),
       bytes: bytes.length,
       keyframeBytes: parts[0]?.keyframeBytes ?? 0,
@@ -157,7 +166,18 @@ export class OpenSegment {
 /** A row without media. */
 export function gapSegment(slot: Slot, name: string, initName: string): Segment {
   const durationMs = ticksToMs((slot.endPts ?? slot.startPts) - slot.startPts);
-  return { slot, name, initName, durationMs, gap: true, bytes: 0, keyframeBytes: 0, media: undefined };
+  const { programDateTimeMs } = slot;
+  return {
+    slot,
+    name,
+    initName,
+    durationMs,
+    programDateTimeMs,
+    gap: true,
+    bytes: 0,
+    keyframeBytes: 0,
+    media: undefined,
+  };
 }
 
 function ticksToMs(ticks: number): number {

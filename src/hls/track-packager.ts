@@ -226,8 +226,10 @@ export class TrackPackager {
   }
 
   /** Where the segment that is being filled lies; `undefined` if there is none. */
-  get openPlace(): { readonly slot: Slot; readonly initName: string } | undefined {
-    return this.#open === undefined ? undefined : { slot: this.#open.slot, initName: this.#initName };
+  get openPlace(): Pick<Segment, 'slot' | 'initName' | 'programDateTimeMs'> | undefined {
+    if (this.#open === undefined) return undefined;
+    const { slot, programDateTimeMs } = this.#open;
+    return { slot, initName: this.#initName, programDateTimeMs };
   }
 
   /** File name of the part that comes next. */

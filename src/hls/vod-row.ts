@@ -29,11 +29,12 @@ export interface DateSpan {
 }
 
 /** A live segment as a row. */
-export function rowOf({ slot, name, initName, durationMs, gap, bytes, keyframeBytes }: Segment): VodRow {
-  const { msn, discontinuity, discontinuitySequence, programDateTimeMs, pdtAnchor } = slot;
+export function rowOf(segment: Segment): VodRow {
+  const { slot, name, initName, durationMs, programDateTimeMs, gap, bytes, keyframeBytes } = segment;
+  const { msn, discontinuity, discontinuitySequence, pdtAnchor } = slot;
   return {
-    ...{ msn, name, initName, durationMs, gap, bytes, keyframeBytes },
-    ...{ discontinuity, discontinuitySequence, programDateTimeMs, pdtAnchor },
+    ...{ msn, name, initName, durationMs, programDateTimeMs, gap, bytes, keyframeBytes },
+    ...{ discontinuity, discontinuitySequence, pdtAnchor },
   };
 }
 

@@ -1,7 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type MediaPlaylistSnapshot, type PlaylistEntry, renderMediaPlaylist } from '../../src/hls/media-playlist.ts';
-import { PlaylistMemo, PlaylistVersion } from '../../src/hls/rendered-playlist.ts';
+import { PlaylistVersion } from '../../src/hls/playlist-version.ts';
+import { PlaylistMemo } from '../../src/hls/rendered-playlist.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 
