@@ -21,7 +21,7 @@ export function viewBroadcasts({ directory, publishers, origin, viewers }: ViewD
   return [...names].sort().map((name) => {
     const publisher = publishing.get(name);
     const source = tracks.filter(({ key }) => key.broadcast === name);
-    const { renditions = [], warnings = [] } = packaged.get(name) ?? {};
+    const { renditions = [], warnings = [], archive } = packaged.get(name) ?? {};
     return {
       name,
       ...viewState(waiting.get(name), publisher !== undefined || source.length > 0),
@@ -32,6 +32,7 @@ export function viewBroadcasts({ directory, publishers, origin, viewers }: ViewD
       source: source.map(viewTrack),
       renditions: [...renditions],
       warnings: [...warnings],
+      ...(archive !== undefined && { archive }),
     };
   });
 }

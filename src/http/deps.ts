@@ -15,6 +15,8 @@ export interface PackagedBroadcast {
   readonly renditions: readonly RungReply[];
   /** What the streamer should change. */
   readonly warnings: readonly string[];
+  /** Id of the recording that stays of it. */
+  readonly archive?: string;
 }
 
 /** Everything that the HTTP server shows and calls; made by the composition root. */

@@ -87,6 +87,7 @@ export const BroadcastReply = Type.Object({
   source: Type.Array(SourceTrackReply),
   renditions: Type.Array(RungReply),
   warnings: Type.Array(Type.String(), { description: 'What the streamer should change' }),
+  archive: Type.Optional(Type.String({ description: 'Id of the recording that stays of it, once that is complete' })),
 });
 export type BroadcastReply = Static<typeof BroadcastReply>;
 
