@@ -26,6 +26,7 @@ const FILES: Record<string, string> = {
 interface PagePlayer {
   heights(): number[];
   choose(height: number): void;
+  reload(): void;
   seekable(): { startS: number; endS: number };
 }
 
@@ -96,6 +97,11 @@ export class PlayerPage extends RecordedPage {
 
   choose(height: number): Promise<void> {
     return this.page.evaluate((wanted) => (globalThis as unknown as PageWindow).player.choose(wanted), height);
+  }
+
+  /** Loads the playlist again, as a page does that finds its player stuck. */
+  reload(): Promise<void> {
+    return this.page.evaluate(() => (globalThis as unknown as PageWindow).player.reload());
   }
 
   /** The part of the media time that can be played. */

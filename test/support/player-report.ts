@@ -59,7 +59,7 @@ export class PlayerReport {
       if (lastMove !== undefined && durationMs >= leastMs) spells.push({ startedAtMs: lastMove.wallMs, durationMs });
     };
     for (const [before, now] of pairs(this.record.samples)) {
-      if (now.element === before.element && now.timeS === before.timeS && !now.idle) continue;
+      if (!moves(before, now)) continue;
       note(before);
       lastMove = now;
     }
@@ -83,9 +83,15 @@ export class PlayerReport {
   playedS(sinceWallMs = 0): number {
     const steps = pairs(this.record.samples.filter(({ wallMs }) => wallMs >= sinceWallMs));
     return steps
-      .filter(([before, now]) => before.element === now.element && now.timeS - before.timeS < 2)
+      .filter(([before, now]) => before.element === now.element && moves(before, now) && now.timeS - before.timeS < 2)
       .reduce((sum, [before, now]) => sum + Math.max(0, now.timeS - before.timeS), 0);
   }
+}
+
+/** A player that jumps about without finding a picture does not move. */
+function moves(before: PlayerSample, now: PlayerSample): boolean {
+  if (now.element !== before.element || now.idle) return true;
+  return now.height > 0 ? now.frames !== before.frames : now.timeS !== before.timeS;
 }
 
 function pairs<T>(items: readonly T[]): [T, T][] {

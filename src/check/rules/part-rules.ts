@@ -10,6 +10,8 @@ const NO_PARTS = 'no playlist has parts: this is not a low-latency stream';
 const FULL_PART = 0.85;
 /** Rounding of durations in playlists. */
 const DURATION_TOLERANCE_S = 0.005;
+/** Of the distance from the end, where durations add up. */
+const END_TOLERANCE_S = 0.05;
 /** Of a client's timing on a busy machine. */
 const ARRIVAL_TOLERANCE_MS = 500;
 
@@ -31,7 +33,7 @@ export function listedParts({
 
 const partDurations: Rule = {
   id: 'L1',
-  title: 'PART-TARGET is declared; parts keep to it, and to their own durations',
+  title: 'PART-TARGET is declared; parts keep to it and to their own durations, and make up their segment',
   check(record) {
     if (!hasParts(record)) return notApplicable(NO_PARTS);
     const judge = new Judge();
@@ -60,9 +62,25 @@ const partDurations: Rule = {
         );
       }
     }
+    for (const observed of record.playlists) judgeSums(judge, record, observed);
     return judge.finding('no part was listed');
   },
 };
+
+/** The frames of a segment are those of its parts. */
+function judgeSums(judge: Judge, { media }: CheckRecord, { name, versions }: ObservedPlaylist): void {
+  const segments = new Set(
+    versions.flatMap(({ playlist }) => playlist.segments.filter(({ parts }) => parts.length > 0)),
+  );
+  for (const segment of segments) {
+    const whole = media.get(resourceKey(segment))?.facts;
+    const parts = segment.parts.map((part) => media.get(resourceKey(part))?.facts);
+    if (whole === undefined || parts.some((facts) => facts === undefined)) continue;
+    const frames = parts.flatMap((facts) => facts?.digests ?? []);
+    const said = `${name} msn ${segment.msn}: the segment has ${whole.sampleCount} frames, its parts ${frames.length}`;
+    judge.expect(frames.join() === whole.digests.join(), () => `${said}, or not the same ones`);
+  }
+}
 
 const independentParts: Rule = {
   id: 'L6',
@@ -126,7 +144,7 @@ const partCadence: Rule = {
   },
 };
 
-/** Time between arrivals of something that a version has more of than the one before, in ms each. */
+/** Time in ms between the arrivals of versions that have more of something than the one before. */
 function arrivals(
   versions: readonly { readonly atMs: number; readonly playlist: MediaPlaylist }[],
   count: (playlist: MediaPlaylist) => number,
@@ -135,7 +153,7 @@ function arrivals(
   let last: { atMs: number; count: number } | undefined;
   for (const { atMs, playlist } of versions) {
     const now = count(playlist);
-    if (last !== undefined && now > last.count) gaps.push((atMs - last.atMs) / (now - last.count));
+    if (last !== undefined && now > last.count) gaps.push(atMs - last.atMs);
     if (last === undefined || now > last.count) last = { atMs, count: now };
   }
   // The first may have been there for long.
@@ -171,7 +189,7 @@ const oldParts: Rule = {
         const limitS = 3 * (playlist.targetDurationS ?? Infinity);
         for (const segment of playlist.segments) {
           fromEndS -= segment.durationS;
-          const isOld = fromEndS > limitS + DURATION_TOLERANCE_S;
+          const isOld = fromEndS > limitS + END_TOLERANCE_S;
           const said = `${name}: segment ${segment.msn} ends ${fromEndS.toFixed(2)} s before the end and still has parts`;
           judge.expect(!isOld || segment.parts.length === 0, () => said);
         }

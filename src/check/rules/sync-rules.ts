@@ -5,6 +5,8 @@ import { resourceKey } from '../record.ts';
 
 /** Dates of the same segment in two versions: rounding of what is extrapolated from a date further away. */
 const DATE_TOLERANCE_MS = 50;
+/** Of the date that belongs to a media time: dates are whole ms, and go on by durations of few digits. */
+const MAPPING_TOLERANCE_MS = 10;
 /** A media clock that is off by more begins anew. */
 const JUMP_S = 0.5;
 /** A frame of AAC, when boundaries are cut at whole frames. */
@@ -79,9 +81,10 @@ function judgeAlignment(
       ...facts.map((fact) => (fact === undefined ? AUDIO_FRAME_S : fact.durationS / fact.sampleCount)),
     );
     const toleranceMs = 1_000 * Math.max(AUDIO_FRAME_S, frameS) + 2;
-    if (timed.dateMs !== undefined && match.dateMs !== undefined) {
-      const apartMs = Math.abs(timed.dateMs - match.dateMs);
-      judge.expect(apartMs <= toleranceMs, () => `${where} have dates ${Math.round(apartMs)} ms apart`);
+    const [date, matchDate] = [timed.dateMs, match.dateMs];
+    if (date !== undefined && matchDate !== undefined) {
+      const apartMs = Math.abs(date - matchDate);
+      judge.expect(apartMs <= 2 * toleranceMs, () => `${where} have dates ${Math.round(apartMs)} ms apart`);
     }
     const lengthsMs = 1_000 * Math.abs(timed.segment.durationS - match.segment.durationS);
     judge.expect(
@@ -93,6 +96,13 @@ function judgeAlignment(
     judge.expect(
       startsMs <= toleranceMs,
       () => `${where} start at ${ours.startS.toFixed(4)} and ${theirs.startS.toFixed(4)} s of media time`,
+    );
+    if (date === undefined || matchDate === undefined) continue;
+    const mappings = [date - 1_000 * ours.startS, matchDate - 1_000 * theirs.startS] as const;
+    const shiftMs = Math.abs(mappings[0] - mappings[1]);
+    judge.expect(
+      shiftMs <= MAPPING_TOLERANCE_MS,
+      () => `${where} map dates to media time with a difference of ${shiftMs.toFixed(1)} ms`,
     );
   }
 }

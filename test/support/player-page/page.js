@@ -20,6 +20,7 @@ const players = {
     window.player = {
       heights: () => hls.levels.map(({ height }) => height),
       choose: (height) => (hls.nextLevel = hls.levels.findIndex((level) => level.height === height)),
+      reload: () => hls.loadSource(url),
       seekable: () => ({ startS: hls.latestLevelDetails.fragmentStart, endS: hls.latestLevelDetails.edge }),
     };
   },
@@ -50,6 +51,7 @@ const players = {
         const track = player.getVariantTracks().find((variant) => variant.height === height);
         player.selectVariantTrack(track, true);
       },
+      reload: () => player.load(url).then(() => video.play()),
       seekable: () => ({ startS: player.seekRange().start, endS: player.seekRange().end }),
     };
   },
