@@ -7,6 +7,7 @@ import { provideChromium } from './steps/chromium.mjs';
 import { provideFfmpeg } from './steps/ffmpeg.mjs';
 import { checkNodeVersion } from './steps/node-version.mjs';
 import { installPackages } from './steps/packages.mjs';
+import { provideTestPrograms } from './steps/test-programs.mjs';
 
 /** Folder of the repository. */
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -15,9 +16,9 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
  * Does all set-up that is not done yet. It needs nothing but Node.js. Ends the process, with a line that says what to
  * do, if it cannot.
  *
- * @param {{ ffmpeg?: boolean, chromium?: boolean }} wanted what is needed beyond packages and build
+ * @param {{ ffmpeg?: boolean, chromium?: boolean, testPrograms?: boolean }} wanted what is needed beyond packages and build
  */
-export async function setUp({ ffmpeg = true, chromium = false } = {}) {
+export async function setUp({ ffmpeg = true, chromium = false, testPrograms = false } = {}) {
   const report = createReport();
   const context = { root: ROOT, env: process.env, isRoot: process.getuid?.() === 0 };
   /** @type {[string, (say: (text: string) => void) => Promise<string>][]} */
@@ -28,6 +29,7 @@ export async function setUp({ ffmpeg = true, chromium = false } = {}) {
   ];
   if (ffmpeg) steps.push(['ffmpeg', (say) => provideFfmpeg(context, say)]);
   if (chromium) steps.push(['Chromium', (say) => provideChromium(context, say)]);
+  if (testPrograms) steps.push(['proxies and players', (say) => provideTestPrograms(context, say)]);
   try {
     for (const [index, [label, run]] of steps.entries()) {
       await report.step(`[${index + 1}/${steps.length}] ${label}`, run);

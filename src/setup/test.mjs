@@ -40,7 +40,7 @@ async function vitest(/** @type {string} */ project, /** @type {string} */ folde
   return tallyVitest({ code, report: await readFile(file, 'utf8').catch(() => undefined) });
 }
 
-await setUp({ chromium: true });
+await setUp({ chromium: true, testPrograms: true });
 const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-test-'));
 const tallies = [];
 try {

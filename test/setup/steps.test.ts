@@ -16,6 +16,7 @@ import { provideChromium } from '../../src/setup/steps/chromium.mjs';
 import { provideFfmpeg } from '../../src/setup/steps/ffmpeg.mjs';
 import { checkNodeVersion } from '../../src/setup/steps/node-version.mjs';
 import { installPackages } from '../../src/setup/steps/packages.mjs';
+import { provideTestPrograms } from '../../src/setup/steps/test-programs.mjs';
 
 let root: string;
 let bin: string;
@@ -127,6 +128,37 @@ describe('the Chromium step', () => {
   it('names the command to run when there is none', async () => {
     program('apt-get', '');
     await expect(provide()).rejects.toThrow(/sudo apt-get install .*chromium/);
+  });
+});
+
+describe('the step for proxies and players', () => {
+  const provide = (isRoot = false) => provideTestPrograms({ env: env(), isRoot, serverFolders: [] }, quiet);
+
+  it('installs what is missing, all at once', async () => {
+    program('nginx', '');
+    program('apt-get', '');
+    expect(await provide(true)).toBe('installed varnishd, gst-launch-1.0');
+    expect(calls()).toEqual([
+      'apt-get update',
+      expect.stringMatching(/^apt-get install -y --no-install-recommends varnish gstreamer1\.0-tools .*1\.0-libav$/),
+    ]);
+  });
+
+  it('has nothing to do where they are there, servers in folders of their own included', async () => {
+    for (const name of ['varnishd', 'gst-launch-1.0']) program(name, '');
+    const folder = path.join(root, 'sbin');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'nginx'), '', { mode: 0o755 });
+    const context = { env: env(), isRoot: true, serverFolders: [folder] };
+    expect(await provideTestPrograms(context, quiet)).toBe('varnishd, nginx, gst-launch-1.0');
+    expect(calls()).toEqual([]);
+  });
+
+  it('lets the rest go on where they cannot be installed, and says what to run', async () => {
+    expect(await provide(true)).toMatch(/varnishd, nginx.*package manager\n.*tests that need them fail/);
+    program('apt-get', 'echo "no mirror"; exit 1');
+    expect(await provide()).toMatch(/run: sudo apt-get update && sudo apt-get install .*varnish nginx-light/);
+    expect(await provide(true)).toMatch(/no mirror/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { findProgram } from '../find-program.mjs';
 import { runCommand } from '../run-command.mjs';
 import { SetupError } from '../setup-error.mjs';
-import { installSystemPackage } from './system-package.mjs';
+import { installSystemPackages } from './system-package.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -16,7 +16,7 @@ export async function provideChromium(context, say) {
   const { env, run = runCommand } = context;
   let file = env['LADDERCAST_CHROMIUM'] || findProgram(NAMES, env);
   if (file === undefined) {
-    await installSystemPackage('chromium', 'the tests need Chromium, which is missing', context, say);
+    await installSystemPackages(['chromium'], 'the tests need Chromium, which is missing', context, say);
     file = findProgram(NAMES, env) ?? 'chromium';
   }
   const { code, output } = await run(file, ['--version'], { env, timeoutMs: 60_000 });

@@ -1,7 +1,7 @@
 import { findProgram } from '../find-program.mjs';
 import { runCommand } from '../run-command.mjs';
 import { SetupError } from '../setup-error.mjs';
-import { installSystemPackage } from './system-package.mjs';
+import { installSystemPackages } from './system-package.mjs';
 
 /**
  * Finds an ffmpeg that is new enough: the one that `LADDERCAST_FFMPEG` names, else the one on the PATH, else the
@@ -16,7 +16,7 @@ export async function provideFfmpeg(context, say) {
   if (named !== undefined && named !== '') return describe(await examine(named, run), named, 'LADDERCAST_FFMPEG names');
   const found = findProgram(['ffmpeg'], env);
   if (found !== undefined) return describe(await examine(found, run), found, 'the PATH has');
-  await installSystemPackage('ffmpeg', 'ffmpeg 5.1 or newer is missing', context, say);
+  await installSystemPackages(['ffmpeg'], 'ffmpeg 5.1 or newer is missing', context, say);
   const installed = findProgram(['ffmpeg'], env) ?? 'ffmpeg';
   return describe(await examine(installed, run), installed, 'the system installed');
 }

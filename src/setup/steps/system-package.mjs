@@ -6,32 +6,34 @@ import { SetupError } from '../setup-error.mjs';
 const MANAGERS = [
   {
     program: 'apt-get',
-    commands: (/** @type {string} */ name) => [
+    commands: (/** @type {readonly string[]} */ names) => [
       ['apt-get', 'update'],
-      ['apt-get', 'install', '-y', '--no-install-recommends', name],
+      ['apt-get', 'install', '-y', '--no-install-recommends', ...names],
     ],
   },
-  { program: 'dnf', commands: (/** @type {string} */ name) => [['dnf', 'install', '-y', name]] },
-  { program: 'apk', commands: (/** @type {string} */ name) => [['apk', 'add', '--no-cache', name]] },
+  { program: 'dnf', commands: (/** @type {readonly string[]} */ names) => [['dnf', 'install', '-y', ...names]] },
+  { program: 'apk', commands: (/** @type {readonly string[]} */ names) => [['apk', 'add', '--no-cache', ...names]] },
 ];
 
 /**
- * Installs a package of the operating system when that is possible without asking.
+ * Installs packages of the operating system when that is possible without asking.
  *
- * @param {string} name
+ * @param {readonly string[]} names
  * @param {string} need says for a person what is missing
  * @param {{ env: NodeJS.ProcessEnv, isRoot: boolean, run?: typeof runCommand }} context
  * @param {(text: string) => void} say
  * @throws {SetupError} that names the command to run
  */
-export async function installSystemPackage(name, need, { env, isRoot, run = runCommand }, say) {
+export async function installSystemPackages(names, need, { env, isRoot, run = runCommand }, say) {
   const manager = MANAGERS.find(({ program }) => findProgram([program], env) !== undefined);
-  if (manager === undefined) throw new SetupError(`${need}; install "${name}" with your system's package manager`);
-  const commands = manager.commands(name);
+  if (manager === undefined) {
+    throw new SetupError(`${need}; install "${names.join(' ')}" with your system's package manager`);
+  }
+  const commands = manager.commands(names);
   if (!isRoot) {
     throw new SetupError(`${need}; run: ${commands.map((command) => `sudo ${command.join(' ')}`).join(' && ')}`);
   }
-  say(`installing ${name} with ${manager.program}`);
+  say(`installing ${names.join(', ')} with ${manager.program}`);
   for (const [program = '', ...args] of commands) {
     const { code, output } = await run(program, args, { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } });
     if (code !== 0) {
