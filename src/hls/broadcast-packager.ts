@@ -238,6 +238,7 @@ export class BroadcastPackager {
       if (!rendition.untouched) continue;
       rendition.withheld = this.#aligned ? undefined : this.#whyWithheld();
       rendition.reachable = this.#aligned || !this.#gopIsTooLong();
+      if (!rendition.reachable) rendition.packagers.forEach((packager) => this.#playlists.drop(packager));
       if (becameAligned) rendition.track('video')?.unlistThroughGaps();
     }
     this.#notePlayable();

@@ -105,9 +105,11 @@ export class LivePlaylists implements PlaylistSurroundings {
 
   /** Something may have been added, or the list of tracks may have changed: tells all who wait for it. */
   announce(): void {
-    this.#noteOffered();
-    const parts = [...this.#playlists.keys()].reduce((sum, { nextPart }) => sum + nextPart, 0);
-    if (this.#source.onParts(parts)) this.#edition += 1;
+    const offered = this.#context.offered();
+    const published = offered.reduce((sum, { packager }) => sum + packager.version + packager.nextPart, 0);
+    const names = offered.map(({ rendition, packager }) => `${rendition} ${packager.kind}`).join();
+    if (this.#source.onPublished(published) || this.#offered !== names) this.#edition += 1;
+    this.#offered = names;
     for (const playlist of this.#playlists.values()) playlist.announce();
   }
 
@@ -138,13 +140,6 @@ export class LivePlaylists implements PlaylistSurroundings {
 
   onRendered(): void {
     this.#context.onRendered();
-  }
-
-  #noteOffered(): void {
-    const offered = this.#context.offered().map(({ rendition, packager }) => `${rendition} ${packager.kind}`);
-    if (this.#offered === offered.join()) return;
-    this.#offered = offered.join();
-    this.#edition += 1;
   }
 
   #check(): void {

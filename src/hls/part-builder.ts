@@ -1,5 +1,5 @@
 import { mergeFragments } from '../media/cmaf/fragment-writer.ts';
-import { durationMs, type Fragment } from '../media/fragment.ts';
+import type { Fragment } from '../media/fragment.ts';
 
 /** A partial segment: whole fragments in one piece of memory. */
 export interface Part {
@@ -20,7 +20,6 @@ export class PartBuilder {
   readonly #longestMs: number;
   readonly #nextSequence: () => number;
   #fragments: Fragment[] = [];
-  #durationMs = 0;
   #opensSegment = true;
 
   /**
@@ -34,28 +33,34 @@ export class PartBuilder {
 
   /** Takes a fragment; gives the parts that are complete now, two at most. */
   push(fragment: Fragment): Part[] {
-    const ms = durationMs(fragment);
-    const complete = this.#fits(ms) ? [] : this.flush();
+    const complete = this.#fits(fragment, fragment.baseDecodeTime) ? [] : this.flush();
     this.#fragments.push(fragment);
-    this.#durationMs += ms;
     // Frames come at a steady pace: if one more like this would not fit, the part need not wait for it.
-    const isLongEnough = this.#durationMs >= MIN_PART_SHARE * this.#longestMs;
-    return isLongEnough && !this.#fits(ms) ? [...complete, ...this.flush()] : complete;
+    const isLongEnough = this.#lengthMs() >= MIN_PART_SHARE * this.#longestMs;
+    const hasRoom = this.#fits(fragment, fragment.baseDecodeTime + fragment.duration);
+    return isLongEnough && !hasRoom ? [...complete, ...this.flush()] : complete;
   }
 
   /** The part that is left, if there is one. */
   flush(): Part[] {
     const [first] = this.#fragments;
     if (first === undefined) return [];
-    const part = { ...this.#merge(first), durationMs: this.#durationMs, independent: first.keyframe };
+    const part = { ...this.#merge(first), durationMs: this.#lengthMs(), independent: first.keyframe };
     this.#fragments = [];
-    this.#durationMs = 0;
     this.#opensSegment = false;
     return [part];
   }
 
-  #fits(ms: number): boolean {
-    return this.#durationMs + ms <= this.#longestMs + 1e-6;
+  /** True if the part may hold a fragment of this length that begins at `decodeTime`. */
+  #fits({ duration, init }: Fragment, decodeTime: number): boolean {
+    const startTime = this.#fragments[0]?.baseDecodeTime ?? decodeTime;
+    return ((decodeTime + duration - startTime) * 1_000) / init.timescale <= this.#longestMs + 1e-6;
+  }
+
+  #lengthMs(): number {
+    const [first, last] = [this.#fragments[0], this.#fragments.at(-1)];
+    if (first === undefined || last === undefined) return 0;
+    return ((last.baseDecodeTime + last.duration - first.baseDecodeTime) * 1_000) / first.init.timescale;
   }
 
   #merge(first: Fragment): Pick<Part, 'bytes' | 'keyframeBytes'> {

@@ -1,10 +1,10 @@
-/** Tells whether the publisher is away: since it was silent for long, until the first part after its return. */
+/** Tells whether the publisher is away: since it was silent for long, until something is published after its return. */
 export class SourceWatch {
   readonly #patienceMs: number;
   #heardAtMs: number;
   #away = false;
   #hasReturned = false;
-  #parts = 0;
+  #published = 0;
 
   /** @param patienceMs silence that counts as absence */
   constructor(patienceMs: number, nowMs: number) {
@@ -22,10 +22,10 @@ export class SourceWatch {
     this.#hasReturned = true;
   }
 
-  /** @param count parts published so far; true if these end the absence: what only drains from encoders does not */
-  onParts(count: number): boolean {
-    const isNew = count !== this.#parts;
-    this.#parts = count;
+  /** @param count what is published so far; true if that ends the absence: what only drains from encoders does not */
+  onPublished(count: number): boolean {
+    const isNew = count !== this.#published;
+    this.#published = count;
     if (!this.#away || !this.#hasReturned || !isNew) return false;
     this.#away = false;
     return true;
