@@ -34,12 +34,16 @@ interface ArchivesOptions {
   readonly root: string;
   /** Media of all recordings; beyond it the oldest recording goes. */
   readonly maxBytes: number;
+  /** How much of an index may tell of what was deleted since; default 16 MiB. */
+  readonly compactBytes?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Recordings that stay in memory to be played. */
 const MAX_LOADED = 4;
+
+const COMPACT_BYTES = 16 * 1024 * 1024;
 
 /** Folders on their way out; they can never be a recording's id. */
 const DELETED_PREFIX = '.deleted-';
@@ -139,7 +143,7 @@ export class Archives implements Closable {
 
   /** Begins to record a broadcast; whoever asks for it hands it back to `finish`. */
   record(broadcast: string, format: Pick<ArchiveHead, 'targetDurationSeconds' | 'sharedAudioRendition'>): Recording {
-    const { root, clock, logger } = this.#options;
+    const { root, clock, logger, compactBytes = COMPACT_BYTES } = this.#options;
     const startedAtMs = Math.round(clock.nowMs());
     const id = this.#newId(broadcast, startedAtMs);
     const head: ArchiveHead = { type: 'head', format: 1, broadcast, startedAtMs, ...format };
@@ -147,7 +151,7 @@ export class Archives implements Closable {
       this.#bytes += bytes;
       return this.#makeRoom();
     };
-    const recording = new Recording({ id, folder: path.join(root, id), head, logger, onBytes });
+    const recording = new Recording({ id, folder: path.join(root, id), head, logger, compactBytes, onBytes });
     this.#recordings.set(id, { recording, head });
     return recording;
   }

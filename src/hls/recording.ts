@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isPlainFileName } from '../cache/safe-name.ts';
@@ -33,6 +33,8 @@ interface RecordingOptions {
   readonly folder: string;
   readonly head: ArchiveHead;
   readonly logger: Logger;
+  /** The index is written anew when more of it than this tells of what was deleted. */
+  readonly compactBytes: number;
   /** Called with what each file adds; gives how much of its oldest media the recording has to delete. */
   readonly onBytes: (bytes: number) => number;
 }
@@ -60,6 +62,7 @@ export class Recording {
   #finished = false;
   /** Where the oldest rows that are left begin in the index. */
   #trimPosition = 0;
+  #finishing: Promise<ArchiveEnd | undefined> | undefined;
 
   constructor(options: RecordingOptions) {
     this.id = options.id;
@@ -90,8 +93,13 @@ export class Recording {
     });
   }
 
-  /** Ends the recording once everything is in it; gives what is in it, `undefined` if that is nothing. */
-  async finish(): Promise<ArchiveEnd | undefined> {
+  /** Ends the recording once everything is in it; gives what is in it, `undefined` if that is nothing. Idempotent. */
+  finish(): Promise<ArchiveEnd | undefined> {
+    this.#finishing ??= this.#finish();
+    return this.#finishing;
+  }
+
+  async #finish(): Promise<ArchiveEnd | undefined> {
     this.#finished = true;
     let end: ArchiveEnd | undefined;
     await this.#then(async () => {
@@ -197,6 +205,27 @@ export class Recording {
     this.#bytes -= freed;
     this.#options.onBytes(-freed);
     await this.#append({ type: 'trim', rows });
+    if (this.#trimPosition > this.#options.compactBytes) await this.#compact();
+  }
+
+  /** Writes the index anew without what was trimmed: a broadcast that never ends must not have one that always grows. */
+  async #compact(): Promise<void> {
+    const file = path.join(this.#options.folder, INDEX_FILE);
+    const temporary = `${file}.tmp`;
+    const copy = await open(temporary, 'w');
+    try {
+      const facts = [...this.#tracks.values()].map(({ line }) => `${line}\n`);
+      await copy.appendFile(formatLine(this.#options.head) + facts.join(''));
+      for await (const { line } of readIndex(file, this.#trimPosition)) {
+        if (line.type === 'row' || line.type === 'track') await copy.appendFile(formatLine(line));
+      }
+    } finally {
+      await copy.close();
+    }
+    await rename(temporary, file);
+    await this.#index?.close();
+    this.#index = await open(file, 'a');
+    this.#trimPosition = 0;
   }
 }
 

@@ -88,9 +88,9 @@ export class TimeShift {
     return track.listed.flatMap((segment) => {
       const init = track.initOf(segment);
       if (segment.keyframeBytes === 0 || init === undefined) return [];
-      const { slot, durationMs, keyframeBytes } = segment;
+      const { slot, programDateTimeMs, durationMs, keyframeBytes } = segment;
       return {
-        ...{ msn: slot.msn, programDateTimeMs: slot.programDateTimeMs, durationMs, init: init.bytes },
+        ...{ msn: slot.msn, programDateTimeMs, durationMs, init: init.bytes },
         read: () => readStart(track.mediaOf(segment), keyframeBytes),
       };
     });

@@ -139,6 +139,18 @@ describe('Archives', () => {
     expect((await archives.media(id, 'audio', 'audio-t-init-0.mp4')).size).toBe(AUDIO.bytes.length);
   });
 
+  it('finishes a recording once, however often it is asked to', async () => {
+    const archives = await open();
+    const recording = await record(archives);
+    const [info, again] = await Promise.all([archives.finish(recording), archives.finish(recording)]);
+    expect(again).toEqual(info);
+    await archives.close();
+    expect(await archives.finish(recording)).toEqual(info);
+    const index = await readFile(path.join(root, recording.id, 'index.jsonl'), 'utf8');
+    expect(index.match(/"type":"end"/g)).toHaveLength(1);
+    expect(warnings).toEqual([]);
+  });
+
   it('needs the live files no longer', async () => {
     const archives = await open();
     const { id } = (await archives.finish(await record(archives)))!;
@@ -265,26 +277,34 @@ describe('Archives', () => {
     await smaller.close();
   });
 
-  it('goes back as far as the limit if one recording alone is too large', async () => {
-    const archives = await open(30_000);
-    const recording = archives.record('live/demo', FORMAT);
-    for (let msn = 0; msn < 100; msn += 1) {
-      await feed(recording, '240p', [row('video', msn)]);
-      await feed(recording, 'audio', [row('audio', msn)], 'audio');
-    }
-    const info = (await archives.finish(recording))!;
-    expect(archives.bytes).toBe(info.bytes);
-    expect(info.bytes).toBeLessThanOrEqual(30_000);
-    expect(info.bytes).toBeGreaterThan(28_000);
-    const playlist = (await archives.mediaPlaylist(info.id, '240p', 'video')).plain.toString();
-    const listed = [...playlist.matchAll(/video-t-(\d+)\.m4s/g)].map(([, msn]) => Number(msn));
-    expect(listed.at(-1)).toBe(99);
-    expect(listed.length * 2_000).toBeLessThanOrEqual(30_000);
-    const onDisk = (await readdir(path.join(root, info.id, '240p'))).filter((name) => name.endsWith('.m4s'));
-    expect(onDisk.sort()).toEqual(listed.map((msn) => `video-t-${msn}.m4s`).sort());
-    expect(Date.parse(info.startedAt)).toBe(START_MS + 2_000 * listed[0]!);
-    expect((await open()).list()).toEqual([info]);
-  });
+  it.each([1e9, 2_000])(
+    'goes back as far as the limit if one recording alone is too large (%d)',
+    async (compactBytes) => {
+      const archives = await Archives.open({ root, maxBytes: 30_000, compactBytes, clock, logger });
+      const recording = archives.record('live/demo', FORMAT);
+      for (let msn = 0; msn < 100; msn += 1) {
+        await feed(recording, '240p', [row('video', msn)]);
+        await feed(recording, 'audio', [row('audio', msn)], 'audio');
+      }
+      const info = (await archives.finish(recording))!;
+      expect(archives.bytes).toBe(info.bytes);
+      expect(info.bytes).toBeLessThanOrEqual(30_000);
+      expect(info.bytes).toBeGreaterThan(28_000);
+      const playlist = (await archives.mediaPlaylist(info.id, '240p', 'video')).plain.toString();
+      const listed = [...playlist.matchAll(/video-t-(\d+)\.m4s/g)].map(([, msn]) => Number(msn));
+      expect(listed.at(-1)).toBe(99);
+      expect(listed.length * 2_000).toBeLessThanOrEqual(30_000);
+      const onDisk = (await readdir(path.join(root, info.id, '240p'))).filter((name) => name.endsWith('.m4s'));
+      expect(onDisk.sort()).toEqual(listed.map((msn) => `video-t-${msn}.m4s`).sort());
+      expect(Date.parse(info.startedAt)).toBe(START_MS + 2_000 * listed[0]!);
+      expect((await open()).list()).toEqual([info]);
+      const index = await readFile(path.join(root, info.id, 'index.jsonl'), 'utf8');
+      // A row has about 300 bytes; 200 were written.
+      if (compactBytes === 2_000) expect(index.length).toBeLessThan(15_000);
+      else expect(index.length).toBeGreaterThan(40_000);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it('completes what a crash cut off: torn lines, lost files, files that no line names', async () => {
     const archives = await open();
