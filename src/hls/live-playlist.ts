@@ -33,6 +33,7 @@ export class LivePlaylist {
   readonly #readers: WaitingList<PlaylistRequest, RenderedPlaylist>;
   readonly #preloads: WaitingList<MediaRequest, MediaFile>;
   #version: PlaylistVersion | undefined;
+  #announced: PlaylistVersion | undefined;
   #state = '';
 
   constructor(packager: TrackPackager, surroundings: PlaylistSurroundings) {
@@ -64,7 +65,7 @@ export class LivePlaylist {
 
   /** Answers when the playlist has reached the position that the request names. */
   request(request: PlaylistRequest, answer: Answer<RenderedPlaylist>): void {
-    const reached = this.#compare(request);
+    const reached = this.#comparison()(request);
     if (reached === 'reached') answer(this.current().view(request.view));
     else if (reached === 'too-far') answer(tooFar(request));
     else this.#wait(this.#readers, request, answer);
@@ -86,9 +87,12 @@ export class LivePlaylist {
     if (this.waiting === 0) return;
     this.#announceParts();
     const version = this.current();
-    this.#readers.settle((request) => {
-      return this.#compare(request) === 'reached' ? version.view(request.view) : this.#surroundings.refusal;
-    });
+    const { refusal, ended } = this.#surroundings;
+    // It is asked after each fragment, and there may be thousands who wait.
+    if (version === this.#announced && refusal === undefined && !ended) return;
+    this.#announced = version;
+    const compare = this.#comparison();
+    this.#readers.settle((request) => (compare(request) === 'reached' ? version.view(request.view) : refusal));
   }
 
   /** Answers those who have waited for too long. */
@@ -104,12 +108,17 @@ export class LivePlaylist {
     this.#preloads.settle(notFound);
   }
 
-  #compare({ position }: PlaylistRequest): Reached {
+  /** Compares what requests want with what there is at this moment. */
+  #comparison(): (request: PlaylistRequest) => Reached {
     const { isLow, ended } = this.#surroundings;
     // Where blocking is not offered, or nothing will come, directives mean nothing.
-    if (position === undefined || ended || !isLow) return 'reached';
+    if (ended || !isLow) return () => 'reached';
     const { edge, listed, partTargetMs } = this.packager;
-    return edge === undefined || listed.length === 0 ? 'ahead' : compareToEdge(position, edge, partTargetMs);
+    const known = listed.length === 0 ? undefined : edge;
+    return ({ position }) => {
+      if (position === undefined) return 'reached';
+      return known === undefined ? 'ahead' : compareToEdge(position, known, partTargetMs);
+    };
   }
 
   #wait<R extends PlaylistRequest | MediaRequest, T>(list: WaitingList<R, T>, request: R, answer: Answer<T>): void {

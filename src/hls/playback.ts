@@ -26,20 +26,33 @@ export interface TrackAddress {
   readonly track: TrackKind;
 }
 
+/** Tells that a client has gone. An `AbortSignal` does; thousands of them cost more than they need to. */
+export interface ClientSignal {
+  readonly aborted: boolean;
+  /** Whoever is given the signal may add one listener at a time. */
+  addEventListener(type: 'abort', listener: ClientListener): void;
+  removeEventListener(type: 'abort', listener: ClientListener): void;
+}
+
+/** Called when the client has gone. */
+export interface ClientListener {
+  handleEvent(): void;
+}
+
 /** A request for a media playlist. */
 export interface PlaylistRequest extends TrackAddress {
   readonly view: PlaylistView;
   /** Given for a blocking reload. */
   readonly position: PlaylistPosition | undefined;
   /** Aborts when the client has gone: the answer is never called then, and nothing is kept. */
-  readonly signal: AbortSignal;
+  readonly signal: ClientSignal;
 }
 
 /** A request for an init, a segment or a part by the name that a playlist gave it. */
 export interface MediaRequest extends TrackAddress {
   readonly file: string;
   /** As with playlists. */
-  readonly signal: AbortSignal;
+  readonly signal: ClientSignal;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { AppError, reasonOf } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
-import type { Answer } from './playback.ts';
+import type { Answer, ClientSignal } from './playback.ts';
 import { type Deliverable, WakeQueue } from './wake-queue.ts';
 
 /** Requests that may wait at a time, in all broadcasts together. */
@@ -42,7 +42,7 @@ export class WaitingRoom {
 }
 
 /** The requests that wait for the same thing to go on. `R` is a request, `T` its answer. */
-export class WaitingList<R extends { readonly signal: AbortSignal }, T> {
+export class WaitingList<R extends { readonly signal: ClientSignal }, T> {
   readonly #room: WaitingRoom;
   /** In the order in which their time ends. */
   readonly #waiters = new Set<Waiter<R, T>>();
@@ -86,7 +86,7 @@ interface Waiting<R, T> {
 }
 
 /** Listens to its request's signal itself: there may be thousands, and a closure each would be felt. */
-class Waiter<R extends { readonly signal: AbortSignal }, T> implements Deliverable {
+class Waiter<R extends { readonly signal: ClientSignal }, T> implements Deliverable {
   readonly request: R;
   readonly untilMs: number;
   readonly #list: Set<Waiter<R, T>>;

@@ -9,6 +9,7 @@ import type { CachePolicy } from './cache-policy.ts';
 import { sendMedia, sendPlaylist } from './hls-replies.ts';
 import { type BroadcastParams, broadcastOf, type FileParams, kindOf } from './playback-paths.ts';
 import { type Query, readClip, readDirectives } from './playback-query.ts';
+import { RequestSignal } from './request-signal.ts';
 
 /** Live playback as the packager gives it. All but the two blocking ones throw `AppError`. */
 export interface PlaybackOrigin extends BlockingOrigin {
@@ -79,12 +80,7 @@ export class LiveReplies {
     const { rendition, file: name } = request.params;
     const broadcast = broadcastOf(request.params);
     this.#origin.requestMedia(
-      {
-        ...{ broadcast, rendition, track: kindOf(name), file: name },
-        get signal() {
-          return request.signal;
-        },
-      },
+      { broadcast, rendition, track: kindOf(name), file: name, signal: new RequestSignal(request) },
       answering(reply, (file) => sendMedia(request, reply, { file, name, cache: this.#cache.liveMedia })),
     );
   }
@@ -94,13 +90,7 @@ export class LiveReplies {
     const broadcast = broadcastOf(request.params);
     const { view, position, fault } = readDirectives(request.query as Query);
     this.#origin.requestPlaylist(
-      {
-        ...{ broadcast, rendition, track: kindOf(file), view, position },
-        // Made when first read, and few requests wait.
-        get signal() {
-          return request.signal;
-        },
-      },
+      { broadcast, rendition, track: kindOf(file), view, position, signal: new RequestSignal(request) },
       answering(reply, (playlist) => {
         const ended = isEnded(playlist);
         if (fault !== undefined && !ended) throw fault;

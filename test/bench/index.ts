@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { measureBlockedReloads } from './blocked-reloads.ts';
 import { formatTable, type Measurement } from './measure.ts';
 import { measureCpu } from './node-cpu.ts';
 import { measureLadderChanges } from './ladder-changes.ts';
@@ -14,6 +15,7 @@ const benches: Record<string, () => Promise<Measurement[]>> = {
   cpu: measureCpu,
   live: measureLiveLatency,
   player: measurePlayerLatency,
+  blocked: measureBlockedReloads,
 };
 
 const measurements: Measurement[] = [];

@@ -1,5 +1,5 @@
 import type { MediaFile } from '../../src/hls/media-file.ts';
-import type { Answer, MediaRequest, PlaylistRequest } from '../../src/hls/playback.ts';
+import type { Answer, ClientSignal, MediaRequest, PlaylistRequest } from '../../src/hls/playback.ts';
 import { RenderedPlaylist } from '../../src/hls/rendered-playlist.ts';
 import type { PlaybackOrigin } from '../../src/http/live-replies.ts';
 import { AppError } from '../../src/util/errors.ts';
@@ -54,8 +54,8 @@ export class FakeOrigin implements PlaybackOrigin {
     for (const answer of waiting) answer(result);
   }
 
-  #wait(signal: AbortSignal, answer: Answer<RenderedPlaylist | MediaFile>): void {
+  #wait(signal: ClientSignal, answer: Answer<RenderedPlaylist | MediaFile>): void {
     this.#waiting.add(answer);
-    signal.addEventListener('abort', () => this.#waiting.delete(answer), { once: true });
+    signal.addEventListener('abort', { handleEvent: () => void this.#waiting.delete(answer) });
   }
 }
