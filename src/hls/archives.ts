@@ -7,11 +7,12 @@ import type { Closable } from '../util/closer.ts';
 import { AppError, reasonOf } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import { type ArchiveEnd, type ArchiveHead, INDEX_FILE, readIndex } from './archive-index.ts';
-import { completeArchive, readArchive } from './archived-broadcast.ts';
+import { completeArchive } from './archived-broadcast.ts';
+import { LoadedArchives } from './loaded-archives.ts';
 import type { StoredFile } from './media-file.ts';
 import { Recording } from './recording.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
-import { VodPlayback } from './vod-playback.ts';
+import type { VodPlayback } from './vod-playback.ts';
 import type { DateSpan } from './vod-row.ts';
 
 /** Facts about a recording. */
@@ -40,9 +41,6 @@ interface ArchivesOptions {
   readonly logger: Logger;
 }
 
-/** Recordings that stay in memory to be played. */
-const MAX_LOADED = 4;
-
 const COMPACT_BYTES = 16 * 1024 * 1024;
 
 /** Folders on their way out; they can never be a recording's id. */
@@ -59,7 +57,7 @@ export class Archives implements Closable {
   /** Oldest first. */
   readonly #finished = new Map<string, ArchiveInfo>();
   readonly #recordings = new Map<string, { recording: Recording; head: ArchiveHead }>();
-  readonly #loaded = new Map<string, Promise<VodPlayback>>();
+  readonly #loaded = new LoadedArchives();
   readonly #deletions = new Set<Promise<void>>();
   #bytes = 0;
 
@@ -174,21 +172,9 @@ export class Archives implements Closable {
     await Promise.all(this.#deletions);
   }
 
-  async #load(id: string): Promise<VodPlayback> {
-    if (!this.#finished.has(id)) throw new AppError('NOT_FOUND', `there is no recording ${quote(id)}`);
-    const loading =
-      this.#loaded.get(id) ??
-      readArchive(path.join(this.#options.root, id)).then((archive) => new VodPlayback(archive));
-    this.#loaded.delete(id);
-    this.#loaded.set(id, loading);
-    const [oldest] = this.#loaded.keys();
-    if (this.#loaded.size > MAX_LOADED && oldest !== undefined) this.#loaded.delete(oldest);
-    try {
-      return await loading;
-    } catch (error) {
-      this.#loaded.delete(id);
-      throw error;
-    }
+  #load(id: string): Promise<VodPlayback> {
+    if (this.#finished.has(id)) return this.#loaded.get(id, path.join(this.#options.root, id));
+    return Promise.reject(new AppError('NOT_FOUND', `there is no recording ${quote(id)}`));
   }
 
   #newId(broadcast: string, startedAtMs: number): string {
