@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { AppError } from '../util/errors.ts';
 import { type Exchange, HttpClient, withoutBody } from './http-client.ts';
@@ -27,6 +28,7 @@ export interface CheckOptions {
 
 const DEFAULT_SECONDS = 20;
 const MAX_SECONDS = 600;
+const LAG_RESOLUTION_MS = 10;
 const MAX_PLAYLISTS = 32;
 const MAX_I_FRAME_PLAYLISTS = 8;
 const MAX_TOTAL_BYTES = 2 * 1024 ** 3;
@@ -77,6 +79,8 @@ async function watch(
   const [anyPlaylist] = loaded;
   if (anyPlaylist === undefined) throw noMedia(observers);
   const session = new ProbeSession({ client, clock, sampler, changes, signal: over.signal });
+  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  lag.enable();
   const timer = clock.wait(seconds * 1_000).then(() => over.abort());
   const secure = probeSecure(exchange.finalUrl, insecure);
   await Promise.all([
@@ -86,12 +90,14 @@ async function watch(
     ...(loaded.every(({ versions }) => versions[0]?.playlist.ended) ? [] : [timer]),
   ]);
   over.abort();
+  lag.disable();
   await sampler.finished();
   await Promise.all(loaded.map((observer) => probeRemoved(session, observer)));
   const iFrames = first?.iFrames.slice(0, MAX_I_FRAME_PLAYLISTS) ?? [];
   return {
     url,
     observedS: seconds,
+    lagMs: Math.max(0, lag.max / 1e6 - LAG_RESOLUTION_MS),
     multivariant: first && { first, last: await reload(client, url, first), exchange: withoutBody(exchange) },
     playlists: observers.filter(({ versions, failures }) => versions.length > 0 || failures.length > 0),
     iFrames: await Promise.all(iFrames.map((listing) => probeIFrames(session, listing, anyPlaylist))),
@@ -104,12 +110,12 @@ async function watch(
   };
 }
 
+/** What needs the stream's progress runs beside the observation; the rest, one request after the other. */
 async function probe(session: ProbeSession, observer: PlaylistObserver): Promise<void> {
   await Promise.all([
     probeBlocking(session, observer),
-    probeDelta(session, observer),
     probeHints(session, observer),
-    probeTransport(session, observer),
+    probeDelta(session, observer).then(() => probeTransport(session, observer)),
   ]);
 }
 

@@ -132,6 +132,8 @@ export interface SecureTransport {
 export interface CheckRecord {
   readonly url: string;
   readonly observedS: number;
+  /** How late the check itself was at worst, in ms: what is judged by time gets this much more. */
+  readonly lagMs: number;
   /** As it was first and last; `undefined` if the check began with a media playlist. */
   readonly multivariant:
     { readonly first: Multivariant; readonly last: Multivariant; readonly exchange: Exchange } | undefined;

@@ -6,6 +6,8 @@ import { RULES } from './rules/index.ts';
 export interface Report {
   readonly url: string;
   readonly observedS: number;
+  /** How late the check itself was at worst: above some 100 ms this machine was too busy to judge by time. */
+  readonly lagMs: number;
   /** Short names of the media playlists that were watched. */
   readonly playlists: readonly string[];
   readonly items: readonly ReportItem[];
@@ -25,6 +27,7 @@ export function judgeRecord(record: CheckRecord): Report {
   return {
     url: record.url,
     observedS: record.observedS,
+    lagMs: Math.round(record.lagMs),
     playlists: record.playlists.map(({ name }) => name),
     items,
     passed: items.every(({ status }) => status !== 'fail'),
@@ -35,7 +38,7 @@ const LABELS = { pass: 'pass', fail: 'FAIL', 'not-applicable': 'n/a', 'not-check
 
 /** The report for people: an item a line, with its evidence below it. */
 export function formatReport(report: Report): string {
-  const { url, observedS, playlists, items } = report;
+  const { url, observedS, lagMs, playlists, items } = report;
   const lines = items.flatMap(({ id, title, status, evidence, advice }) => [
     `${LABELS[status].padEnd(4)}  ${id.padEnd(3)}  ${title}`,
     ...evidence.map((line) => `             ${line}`),
@@ -45,5 +48,13 @@ export function formatReport(report: Report): string {
   const total =
     `${count('pass')} passed, ${count('fail')} failed, ${count('not-applicable')} not applicable, ` +
     `${count('not-checkable')} not checkable from outside`;
-  return [url, `watched ${observedS} s: ${playlists.join(', ')}`, '', ...lines, '', total, ''].join('\n');
+  return [
+    url,
+    `watched ${observedS} s (at most ${lagMs} ms late): ${playlists.join(', ')}`,
+    '',
+    ...lines,
+    '',
+    total,
+    '',
+  ].join('\n');
 }

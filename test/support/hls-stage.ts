@@ -16,6 +16,8 @@ type HlsDisk = Pick<ConstructorParameters<typeof HlsOrigin>[0], 'settings' | 'st
 /** A registry with an origin on it, and hands to play publisher and transcoders with. */
 export class HlsStage {
   readonly registry = new BroadcasterRegistry();
+  /** Wall clock at which the synthetic streams begin. */
+  readonly startMs = STREAM_START_MS;
   readonly clock = new ManualClock(STREAM_START_MS);
   readonly origin: HlsOrigin;
   readonly broadcast: string;

@@ -85,7 +85,7 @@ function sameLists(full: MediaPlaylist, other: MediaPlaylist): string | undefine
     return `${other.segments.length} segments, not ${full.segments.length}`;
   }
   const others = timeline(other);
-  for (const [index, { segment, dateMs = 0, discontinuityNumber }] of timeline(full).entries()) {
+  for (const [index, { segment, dateMs, discontinuityNumber }] of timeline(full).entries()) {
     const match = others[index];
     if (match === undefined) continue;
     const where = `msn ${segment.msn}`;
@@ -97,7 +97,7 @@ function sameLists(full: MediaPlaylist, other: MediaPlaylist): string | undefine
     if (match.discontinuityNumber !== discontinuityNumber) {
       return `${where} has discontinuity number ${match.discontinuityNumber}, not ${discontinuityNumber}`;
     }
-    const shiftMs = Math.abs((match.dateMs ?? 0) - dateMs);
+    const shiftMs = Math.abs((match.dateMs ?? 0) - (dateMs ?? match.dateMs ?? 0));
     if (shiftMs > DATE_TOLERANCE_MS) return `${where} is ${Math.round(shiftMs)} ms off in EXT-X-PROGRAM-DATE-TIME`;
   }
   const lines = (playlist: MediaPlaylist): string => playlist.open.parts.map(({ line }) => line).join(' ');

@@ -45,14 +45,14 @@ function judgeHintTags(judge: Judge, { name, versions }: ObservedPlaylist): void
   }
 }
 
-function judgeHintRequest(judge: Judge, { media }: CheckRecord, request: HintRequest): void {
+function judgeHintRequest(judge: Judge, { media, lagMs }: CheckRecord, request: HintRequest): void {
   const { url, exchange, digests, playlist, line } = request;
   const said = `${playlist.name}: ${line} answered`;
   const isAbandoned = abandonedHints(playlist).includes(url);
   judge.expect(isAbandoned || exchange.status === 200, () => `${said} ${exchange.failure ?? exchange.status}`);
   if (exchange.status !== 200) return;
   const spreadMs = Math.round(exchange.endedAtMs - exchange.headersAtMs);
-  judge.expect(spreadMs <= TRANSFER_MS, () => `${said} piece by piece over ${spreadMs} ms`);
+  judge.expect(spreadMs <= TRANSFER_MS + lagMs, () => `${said} piece by piece over ${spreadMs} ms`);
   const listed = media.get(url)?.facts;
   if (listed === undefined) return;
   const same = listed.digests.join() === digests.join();
@@ -68,13 +68,13 @@ const reports: Rule = {
     const judge = new Judge();
     const others = record.playlists.filter(({ role }) => role !== 'subtitles');
     for (const observed of others) {
-      for (const other of others) if (other !== observed) judgeReports(judge, observed, other);
+      for (const other of others) if (other !== observed) judgeReports(judge, observed, other, record.lagMs);
     }
     return judge.finding('no version was seen');
   },
 };
 
-function judgeReports(judge: Judge, observed: ObservedPlaylist, other: ObservedPlaylist): void {
+function judgeReports(judge: Judge, observed: ObservedPlaylist, other: ObservedPlaylist, lagMs: number): void {
   const wanted = bare(other.url);
   for (const { playlist, atMs } of observed.versions) {
     if (playlist.ended) continue;
@@ -86,7 +86,7 @@ function judgeReports(judge: Judge, observed: ObservedPlaylist, other: ObservedP
     judge.expect(lastMsn !== undefined, () => `${where}: ${report.line} has no LAST-MSN`);
     if (lastMsn === undefined) continue;
     const said: Position = { msn: lastMsn, part: lastPart };
-    const slackMs = FRESHNESS_MS + 1_000 * (playlist.partTargetS ?? 0);
+    const slackMs = FRESHNESS_MS + lagMs + 1_000 * (playlist.partTargetS ?? 0);
     const known = other.versions.findLast((version) => version.atMs < atMs - slackMs);
     const isFresh = known === undefined || comparePositions(newestPosition(known.playlist), said) <= 0;
     const had = known === undefined ? '' : describePosition(newestPosition(known.playlist));

@@ -123,14 +123,15 @@ const partCadence: Rule = {
   title: 'a part follows within a part target, a segment within 1.5 target durations',
   check(record) {
     const judge = new Judge();
+    const { lagMs } = record;
     for (const observed of record.playlists) {
       const live = observed.versions.filter(({ playlist }) => canBlock(playlist));
       const targetS = live[0]?.playlist.targetDurationS;
       const partTargetS = live[0]?.playlist.partTargetS;
       const segments = arrivals(live, (playlist) => lastMsn(playlist));
-      judgeGaps(judge, `${observed.name}: segments`, segments, targetS === undefined ? undefined : 1.5 * targetS);
+      judgeGaps(judge, `${observed.name}: segments`, segments, { limitS: 1.5 * (targetS ?? NaN), lagMs });
       const parts = arrivals(live, partCounter());
-      judgeGaps(judge, `${observed.name}: parts`, parts, partTargetS === undefined ? undefined : 2 * partTargetS);
+      judgeGaps(judge, `${observed.name}: parts`, parts, { limitS: 2 * (partTargetS ?? NaN), lagMs });
       const typical = parts.toSorted((a, b) => a - b)[Math.floor(parts.length / 2)];
       if (typical === undefined || partTargetS === undefined) continue;
       judge.note(`${observed.name}: a part each ${Math.round(typical)} ms`);
@@ -169,10 +170,15 @@ function partCounter(): (playlist: MediaPlaylist) => number {
   };
 }
 
-function judgeGaps(judge: Judge, what: string, gapsMs: readonly number[], limitS: number | undefined): void {
-  if (limitS === undefined || gapsMs.length === 0) return;
+function judgeGaps(
+  judge: Judge,
+  what: string,
+  gapsMs: readonly number[],
+  { limitS, lagMs }: { limitS: number; lagMs: number },
+): void {
+  if (Number.isNaN(limitS) || gapsMs.length === 0) return;
   const longestMs = Math.round(Math.max(...gapsMs));
-  const limitMs = limitS * 1_000 + ARRIVAL_TOLERANCE_MS;
+  const limitMs = limitS * 1_000 + ARRIVAL_TOLERANCE_MS + lagMs;
   judge.expect(longestMs <= limitMs, () => `${what} were up to ${longestMs} ms apart, allowed are ${limitS} s`);
 }
 

@@ -187,7 +187,7 @@ const fullSpeed: Rule = {
     let slowest = 0;
     for (const { exchange, facts, playlist, what } of record.media.values()) {
       if (facts === undefined) continue;
-      const takenS = (exchange.endedAtMs - exchange.headersAtMs) / 1_000;
+      const takenS = Math.max(0, exchange.endedAtMs - exchange.headersAtMs - record.lagMs) / 1_000;
       const share = takenS / facts.durationS;
       slowest = Math.max(slowest, share);
       const said = `${playlist.name}: ${what} ${new URL(exchange.url).pathname} of ${facts.durationS.toFixed(3)} s took ${takenS.toFixed(3)} s`;

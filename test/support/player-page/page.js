@@ -38,7 +38,7 @@ const players = {
         what: `${category}.${code} ${message ?? ''} ${JSON.stringify(data ?? '').slice(0, 200)}`,
       });
     player.addEventListener('error', ({ detail }) => failed(detail));
-    player.configure(JSON.parse(query.get('config') ?? '{}'));
+    player.configure(JSON.parse(query.get('config')));
     player
       .attach(video)
       .then(() => player.load(url))
