@@ -84,6 +84,8 @@ function streamAttributes(variant: Variant): string {
   const attributes = pictureAttributes(variant);
   if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${variant.frameRate.toFixed(3)}`);
   if (variant.audioGroup !== undefined) attributes.push(`AUDIO="${variant.audioGroup}"`);
+  // Players that are not told look for captions in the media first, and Shaka Player fails on a short playlist by it.
+  attributes.push('CLOSED-CAPTIONS=NONE');
   return attributes.join(',');
 }
 
