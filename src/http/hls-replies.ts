@@ -4,7 +4,7 @@ import type { MediaFile, StoredFile } from '../hls/media-file.ts';
 import type { RenderedPlaylist } from '../hls/rendered-playlist.ts';
 import { AppError } from '../util/errors.ts';
 import { type ByteRange, parseByteRange } from './byte-range.ts';
-import { hasVersion } from './conditional.ts';
+import { hasVersion, takesGzip } from './negotiation.ts';
 import { type Query, readToken } from './playback-query.ts';
 import { withToken } from './playlist-token.ts';
 import { readStored } from './stored-media.ts';
@@ -26,7 +26,7 @@ export function sendPlaylist(
   void reply.headers({ 'cache-control': cache, etag: playlist.etag, vary: 'accept-encoding' });
   if (hasVersion(request, playlist.etag)) return reply.code(304).send();
   void reply.header('content-type', PLAYLIST_TYPE);
-  if (!takesGzip(request.headers['accept-encoding'])) return reply.send(playlist.plain);
+  if (!takesGzip(request)) return reply.send(playlist.plain);
   return reply.header('content-encoding', 'gzip').send(playlist.gzip);
 }
 
@@ -61,11 +61,4 @@ export async function sendMedia(
 /** HEAD is answered with the length that GET would have; the framework takes only a stream's word for that. */
 function openFor({ method }: FastifyRequest, file: StoredFile, range: ByteRange): Promise<Readable> | Readable {
   return method === 'HEAD' ? Readable.from([]) : readStored(file, range);
-}
-
-function takesGzip(header: string | string[] | undefined): boolean {
-  const codings = String(header ?? '')
-    .toLowerCase()
-    .split(',');
-  return codings.some((coding) => /^\s*(gzip|\*)\s*(;\s*q=(1|0?\.\d*[1-9]\d*|1\.0*))?\s*$/.test(coding));
 }

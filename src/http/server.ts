@@ -4,6 +4,7 @@ import fastify, { type FastifyServerOptions } from 'fastify';
 import { AppError, reasonOf } from '../util/errors.ts';
 import { archivesRoutes } from './archives-routes.ts';
 import { broadcastsRoutes } from './broadcasts-routes.ts';
+import { compressAssets } from './compressed-assets.ts';
 import type { HttpDeps } from './deps.ts';
 import { answerClientError, answerError, describeInvalid, errorReply } from './error-replies.ts';
 import { eventsRoutes } from './events-routes.ts';
@@ -69,7 +70,10 @@ export async function createHttpServer(
   await registerOpenApi(app);
   healthRoutes(app, deps);
   metricsRoutes(app, deps);
-  await pagesRoutes(app);
+  await app.register(async (scope) => {
+    compressAssets(scope);
+    await pagesRoutes(scope.withTypeProvider<TypeBoxTypeProvider>());
+  });
   await app.register(async (scope) => deps.playback(scope));
   await app.register((scope) => restRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps), { prefix: '/api/v1' });
   await app.ready();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STILL_CACHE } from './cache-policy.ts';
-import { hasVersion } from './conditional.ts';
+import { hasVersion } from './negotiation.ts';
 import { type BroadcastParams, broadcastOf } from './playback-paths.ts';
 
 /** Pictures of live broadcasts, made when somebody asks. Everything rejects with `AppError`. */
