@@ -33,14 +33,24 @@ export async function measureBlockedReloads(): Promise<Measurement[]> {
       await until('all to wait', () => stage.origin.waitingRequests === CLIENTS);
       if (round === 0) waiting = memory();
       const rendered = stage.origin.renderedPlaylists;
+      const cpu = process.cpuUsage();
       const partAtMs = play(0.5);
       const { lastAtMs, statuses } = await answered;
+      const { user, system } = process.cpuUsage(cpu);
       if (statuses['200'] !== CLIENTS) throw new Error(`not all were answered: ${JSON.stringify(statuses)}`);
-      rounds.push({ lastMs: lastAtMs - partAtMs, renders: stage.origin.renderedPlaylists - rendered });
+      rounds.push({
+        lastMs: lastAtMs - partAtMs,
+        renders: stage.origin.renderedPlaylists - rendered,
+        cpuUs: (user + system) / CLIENTS,
+      });
     }
     const each = (bytes: number): number => bytes / CLIENTS / 1000;
     const median = quantile(
       rounds.map(({ lastMs }) => lastMs),
+      0.5,
+    );
+    const cpuUs = quantile(
+      rounds.map((round) => round.cpuUs),
       0.5,
     );
     const worst = Math.max(...rounds.map(({ lastMs }) => lastMs));
@@ -53,7 +63,7 @@ export async function measureBlockedReloads(): Promise<Measurement[]> {
         value: median,
         unit: 'ms',
         goal: 100,
-        note: `HTTP/1.1 keep-alive, ${ROUNDS} rounds, worst ${worst.toFixed(0)} ms`,
+        note: `HTTP/1.1 keep-alive, ${ROUNDS} rounds, worst ${worst.toFixed(0)} ms, ${cpuUs.toFixed(0)} µs of CPU an answer`,
       },
       { name: `${what}: renders`, value: renders, unit: '', goal: 2, note: 'for all of them' },
       {
@@ -81,6 +91,8 @@ export async function measureBlockedReloads(): Promise<Measurement[]> {
 interface Round {
   readonly lastMs: number;
   readonly renders: number;
+  /** Of the server, for each answer. */
+  readonly cpuUs: number;
 }
 
 /** Lets a broadcast go on by some seconds at a time; the time is when it had. */
