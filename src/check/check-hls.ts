@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { AppError } from '../util/errors.ts';
@@ -68,6 +68,7 @@ async function watch(
   const first = isMultivariant(text) ? parseMultivariant(text, exchange.finalUrl) : undefined;
   const sampler = new MediaSampler(client);
   const over = new AbortController();
+  setMaxListeners(0, over.signal);
   const changes = new EventEmitter().setMaxListeners(0);
   const onVersion = (version: PlaylistVersion, of: ObservedPlaylist): void => {
     sampler.see(version, of);
@@ -115,7 +116,7 @@ async function probe(session: ProbeSession, observer: PlaylistObserver): Promise
   await Promise.all([
     probeBlocking(session, observer),
     probeHints(session, observer),
-    probeDelta(session, observer).then(() => probeTransport(session, observer)),
+    probeTransport(session, observer).then(() => probeDelta(session, observer)),
   ]);
 }
 

@@ -12,7 +12,10 @@ export interface MediaFacts {
   /** Decode time of the first frame, and what follows the last one's. */
   readonly decodeStartS: number;
   readonly decodeEndS: number;
+  /** Of all frames together. */
   readonly durationS: number;
+  /** From the first frame that is shown to the end of the last; frames that were lost make it longer. */
+  readonly shownS: number;
   /** True if a decoder can begin with the first frame. */
   readonly startsIndependent: boolean;
   /** When frames are shown with which a decoder can begin. */
@@ -45,11 +48,19 @@ export function readMediaFacts(data: Buffer, tracks: readonly InitTrack[]): Medi
     decodeStartS,
     decodeEndS,
     durationS: seconds(samples.reduce((total, { duration }) => total + duration, 0)),
+    shownS: seconds(shownTicks(samples)),
     startsIndependent: isIndependent(first, track),
     independentAtS: independent.map(({ presentationTime }) => seconds(presentationTime)),
     digests: samples.map((sample) => createHash('sha1').update(sample.data).digest('base64')),
     isMuxed: tracks.length > 1,
   };
+}
+
+function shownTicks(samples: readonly Sample[]): number {
+  const starts = samples.map(({ presentationTime }) => presentationTime);
+  const ends = samples.map(({ presentationTime, duration }) => presentationTime + duration);
+  const last = ends.reduce((latest, end) => Math.max(latest, end), -Infinity);
+  return last - starts.reduce((earliest, start) => Math.min(earliest, start), Infinity);
 }
 
 /** IDR of H.264, IRAP of H.265; what the container says of others. */

@@ -7,6 +7,8 @@ import type { ProbeSession } from './session.ts';
 
 /** Pairs that must be of one version; the stream may go on between two requests. */
 const ATTEMPTS = 5;
+/** The skip boundary moves on between them. */
+const ROUNDS = 6;
 
 /** Asks for a delta update and the full playlist of the same version, both ways that a delta may be asked for. */
 export async function probeDelta(session: ProbeSession, playlist: ObservedPlaylist): Promise<void> {
@@ -14,13 +16,23 @@ export async function probeDelta(session: ProbeSession, playlist: ObservedPlayli
     await session.askPlaylist('skip-not-offered', playlist, '_HLS_skip=YES');
     return;
   }
-  for (const directive of ['YES', 'v2'] as const) {
-    for (let attempt = 0; attempt < ATTEMPTS && !session.signal.aborted; attempt += 1) {
-      const pair = await fetchPair(session, playlist, directive);
-      if (pair === undefined) continue;
-      session.deltas.push(pair);
-      break;
-    }
+  for (let round = 0; round < ROUNDS && !session.isOver(); round += 1) {
+    for (const directive of ['YES', 'v2'] as const) await probeDirective(session, playlist, directive);
+    const { targetDurationS = 2 } = newest(playlist).playlist;
+    await session.clock.wait(1_000 * targetDurationS, session.signal);
+  }
+}
+
+async function probeDirective(
+  session: ProbeSession,
+  playlist: ObservedPlaylist,
+  directive: DeltaPair['directive'],
+): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS && !session.isOver(); attempt += 1) {
+    const pair = await fetchPair(session, playlist, directive);
+    if (pair === undefined) continue;
+    session.deltas.push(pair);
+    return;
   }
 }
 

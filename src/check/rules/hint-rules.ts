@@ -1,5 +1,6 @@
 import { describeExchange } from '../http-client.ts';
 import { Judge, notApplicable, type Rule } from '../judge.ts';
+import type { MediaPlaylist } from '../m3u8/media-playlist.ts';
 import { comparePositions, describePosition, newestPosition, type Position } from '../m3u8/timeline.ts';
 import type { CheckRecord, HintRequest, ObservedPlaylist } from '../record.ts';
 import { canBlock, hasParts } from '../record.ts';
@@ -37,12 +38,17 @@ function judgeHintTags(judge: Judge, { name, versions }: ObservedPlaylist): void
     judge.expect(parts.length === 1, () => `${where}: ${parts.length} EXT-X-PRELOAD-HINT:TYPE=PART`);
   }
   const lines = new Set(abandonedHints({ versions }));
-  const reset = versions.some(({ playlist }) => playlist.ended || playlist.open.discontinuity);
+  const reset = versions.some(({ playlist }) => !canBlock(playlist) || isBroken(playlist));
   for (const { playlist } of versions) {
     for (const { url, line } of playlist.hints) {
       judge.expect(reset || !lines.has(url), () => `${name}: ${line} never became a part`);
     }
   }
+}
+
+/** A hint may come to nothing when the stream ends or begins anew. */
+function isBroken({ ended, open, segments }: MediaPlaylist): boolean {
+  return ended || open.discontinuity || segments.at(-1)?.discontinuity === true;
 }
 
 function judgeHintRequest(judge: Judge, { media, lagMs }: CheckRecord, request: HintRequest): void {

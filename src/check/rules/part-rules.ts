@@ -125,12 +125,12 @@ const partCadence: Rule = {
     const judge = new Judge();
     const { lagMs } = record;
     for (const observed of record.playlists) {
-      const live = observed.versions.filter(({ playlist }) => canBlock(playlist));
-      const targetS = live[0]?.playlist.targetDurationS;
-      const partTargetS = live[0]?.playlist.partTargetS;
-      const segments = arrivals(live, (playlist) => lastMsn(playlist));
+      const { versions } = observed;
+      const live = versions.find(({ playlist }) => canBlock(playlist))?.playlist;
+      const { targetDurationS: targetS, partTargetS } = live ?? {};
+      const segments = arrivals(versions, (playlist) => lastMsn(playlist));
       judgeGaps(judge, `${observed.name}: segments`, segments, { limitS: 1.5 * (targetS ?? NaN), lagMs });
-      const parts = arrivals(live, partCounter());
+      const parts = arrivals(versions, partCounter());
       judgeGaps(judge, `${observed.name}: parts`, parts, { limitS: 2 * (partTargetS ?? NaN), lagMs });
       const typical = parts.toSorted((a, b) => a - b)[Math.floor(parts.length / 2)];
       if (typical === undefined || partTargetS === undefined) continue;
@@ -145,20 +145,27 @@ const partCadence: Rule = {
   },
 };
 
-/** Time in ms between the arrivals of versions that have more of something than the one before. */
+/**
+ * Time in ms between the arrivals of versions that have more of something than the one before. Nothing is due while
+ * blocking reloads are not offered: the publisher is away then.
+ */
 function arrivals(
   versions: readonly { readonly atMs: number; readonly playlist: MediaPlaylist }[],
   count: (playlist: MediaPlaylist) => number,
 ): number[] {
   const gaps: number[] = [];
-  let last: { atMs: number; count: number } | undefined;
+  let last: { atMs: number; count: number; isFirst: boolean } | undefined;
   for (const { atMs, playlist } of versions) {
     const now = count(playlist);
-    if (last !== undefined && now > last.count) gaps.push(atMs - last.atMs);
-    if (last === undefined || now > last.count) last = { atMs, count: now };
+    if (!canBlock(playlist)) {
+      last = undefined;
+      continue;
+    }
+    // What the first lists may have been there for long.
+    if (last !== undefined && now > last.count && !last.isFirst) gaps.push(atMs - last.atMs);
+    if (last === undefined || now > last.count) last = { atMs, count: now, isFirst: last === undefined };
   }
-  // The first may have been there for long.
-  return gaps.slice(1);
+  return gaps;
 }
 
 /** Counts the parts that it has been shown. */
