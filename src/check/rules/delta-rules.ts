@@ -8,6 +8,8 @@ import type { DeltaPair } from '../record.ts';
 const MIN_VERSION = 9;
 /** `EXTINF` has few digits, and dates only ms. */
 const DATE_TOLERANCE_MS = 20;
+/** Durations in playlists are rounded, and add up. */
+const BOUNDARY_TOLERANCE_S = 0.05;
 /** Windows that are longer should offer delta updates. */
 const LONG_WINDOW_S = 120;
 
@@ -72,8 +74,8 @@ function skippable(full: MediaPlaylist): { least: number; most: number } {
   let most = 0;
   for (const { durationS } of full.segments) {
     const endS = startS - durationS;
-    if (endS - openS > boundaryS + 1e-6) least += 1;
-    if (startS > boundaryS + 1e-6) most += 1;
+    if (endS - openS > boundaryS + BOUNDARY_TOLERANCE_S) least += 1;
+    if (startS > boundaryS - BOUNDARY_TOLERANCE_S) most += 1;
     startS = endS;
   }
   return { least, most };
