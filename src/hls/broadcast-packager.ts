@@ -159,10 +159,15 @@ export class BroadcastPackager {
     for (const packager of this.#packagers()) packager.finish();
     this.#notePlayable();
     this.#ended = true;
-    this.#playlists.ended = true;
-    this.#playlists.close();
+    this.#playlists.end();
     this.#drain.abort();
     this.#context.onEnded();
+  }
+
+  /** Ends all playlists, and whoever still waits for them gets an answer now. Idempotent. */
+  close(): void {
+    this.end();
+    this.#playlists.close();
   }
 
   #playable(): RenditionPackager[] {
@@ -171,8 +176,7 @@ export class BroadcastPackager {
 
   /** Tracks that players may have now. */
   #offered(): NamedTrack[] {
-    const playable = [...this.#renditions.values()].filter(({ state }) => state === 'playable');
-    return playable.flatMap(({ name, packagers }) =>
+    return this.#playable().flatMap(({ name, packagers }) =>
       packagers.filter((packager) => packager.playable).map((packager) => ({ rendition: name, packager })),
     );
   }
@@ -192,7 +196,7 @@ export class BroadcastPackager {
     const { options, nextToken, dvrMs, storage } = this.#context;
     const { rendition: name, track: kind } = track.key;
     this.#outputs.add(track);
-    if (this.#playlists.ended) this.#dropEndedRung();
+    if (this.#playlists.ending) this.#dropEndedRung();
     const rendition = this.#renditions.get(name) ?? new RenditionPackager(name);
     this.#renditions.set(name, rendition);
     rendition.add(
@@ -307,8 +311,8 @@ export class BroadcastPackager {
     // What ends with its own source track leaves the rest of the broadcast to go on without it.
     const sourceIsOpen = [...this.#sources].some((source) => source.key.track === key.track);
     if (sourceIsOpen && this.#isLastVariant(rendition)) {
-      this.#playlists.ended = true;
       packager.finish();
+      this.#playlists.end();
       return;
     }
     this.#retire(packager);
@@ -329,7 +333,7 @@ export class BroadcastPackager {
 
   /** Something else can be played again. */
   #dropEndedRung(): void {
-    this.#playlists.ended = false;
+    this.#playlists.resume();
     const open = new Set([...this.#outputs].map(({ key }) => key.rendition));
     for (const [name, rendition] of this.#renditions) {
       if (open.has(name)) continue;

@@ -154,7 +154,9 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   /** Ends all playlists, completes recordings and forgets everything else. */
   async close(): Promise<void> {
     this.#subscription.unsubscribe();
-    for (const { current } of [...this.#broadcasts.values()]) current.end();
+    for (const { current, previous } of [...this.#broadcasts.values()]) {
+      for (const life of [current, ...previous]) life.close();
+    }
     this.#stop.abort();
     this.#broadcasts.clear();
     await Promise.all(this.#retirements);

@@ -29,6 +29,9 @@ const CHECK_MS = 250;
 /** A request is held for so many target durations (draft-pantos-hls-rfc8216bis, section 6.2.5.2). */
 const HOLD_DURATIONS = 3;
 
+/** The end is told this much after the last media, or a part target if that is longer. */
+const MIN_END_MS = 500;
+
 /** The media playlists of one broadcast: they tell of each other, and wait for the same publisher. */
 export class LivePlaylists implements PlaylistSurroundings {
   readonly room: WaitingRoom;
@@ -37,11 +40,12 @@ export class LivePlaylists implements PlaylistSurroundings {
   readonly #playlists = new Map<TrackPackager, LivePlaylist>();
   readonly #source: SourceWatch;
   readonly #targetMs: number;
-  readonly #stopChecks: () => void;
+  #stopChecks: () => void;
   #edition = 0;
   #offered = '';
   #ended = false;
-  #isClosed = false;
+  /** When the playlists say that they have ended, ms; given from the moment on that they have. */
+  #endsAtMs: number | undefined;
 
   constructor(context: LivePlaylistsOptions) {
     const { options, clock, room } = context;
@@ -50,22 +54,21 @@ export class LivePlaylists implements PlaylistSurroundings {
     this.isLow = options.latency === 'low';
     this.#targetMs = 1_000 * targetDurationSeconds(options.segmentTargetMs);
     this.#source = new SourceWatch(1.5 * this.#targetMs, clock.nowMs());
-    this.#stopChecks = clock.every(CHECK_MS, () => this.#check());
+    this.#stopChecks = this.#startChecks();
   }
 
   get edition(): number {
     return this.#edition;
   }
 
+  /** True if the playlists say that nothing will be added. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Whether nothing will be added to any playlist, for now or for ever. */
-  set ended(ended: boolean) {
-    if (this.#ended === ended) return;
-    this.#ended = ended;
-    this.#edition += 1;
+  /** True if nothing will be added, whether or not the playlists say so yet. */
+  get ending(): boolean {
+    return this.#endsAtMs !== undefined;
   }
 
   /** True while the publisher is silent for so long that nobody should wait. */
@@ -113,12 +116,31 @@ export class LivePlaylists implements PlaylistSurroundings {
     for (const playlist of this.#playlists.values()) playlist.announce();
   }
 
-  /** Stops the clock; whoever still waits gets the playlist as it is. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#stopChecks();
+  /**
+   * Nothing more will come, unless `resume()` is called. The playlists say so a moment later: a player that reads of the
+   * last part and of the end at once may never ask for that part (seen with hls.js 1.7).
+   */
+  end(): void {
+    if (this.ending) return;
     this.announce();
+    const partMs = Math.max(0, ...this.#context.offered().map(({ packager }) => packager.partTargetMs));
+    this.#endsAtMs = this.#context.clock.nowMs() + (this.isLow ? Math.max(MIN_END_MS, partMs) : 0);
+    this.#endIfDue(this.#context.clock.nowMs());
+  }
+
+  /** There is more to come after all. */
+  resume(): void {
+    this.#endsAtMs = undefined;
+    if (!this.#ended) return;
+    this.#ended = false;
+    this.#edition += 1;
+    this.#stopChecks = this.#startChecks();
+  }
+
+  /** Ends everything now. */
+  close(): void {
+    this.end();
+    this.#endIfDue(Infinity);
   }
 
   commons(own: TrackPackager): PlaylistCommons {
@@ -142,11 +164,24 @@ export class LivePlaylists implements PlaylistSurroundings {
     this.#context.onRendered();
   }
 
+  #startChecks(): () => void {
+    return this.#context.clock.every(CHECK_MS, () => this.#check());
+  }
+
   #check(): void {
     const nowMs = this.#context.clock.nowMs();
     for (const playlist of this.#playlists.values()) playlist.expire(nowMs);
-    if (this.#ended || !this.#source.check(nowMs)) return;
+    this.#endIfDue(nowMs);
+    if (this.ending || !this.#source.check(nowMs)) return;
     this.#edition += 1;
+    this.announce();
+  }
+
+  #endIfDue(nowMs: number): void {
+    if (this.#ended || this.#endsAtMs === undefined || nowMs < this.#endsAtMs) return;
+    this.#ended = true;
+    this.#edition += 1;
+    this.#stopChecks();
     this.announce();
   }
 }

@@ -154,6 +154,7 @@ describe('HlsOrigin', () => {
     stage.close('original', 'video');
     stage.close('240p', 'video');
     stage.close('720p', 'video');
+    stage.clock.advance(1_000);
     expect(stage.playlist('720p')).toContain('#EXT-X-ENDLIST');
     expect(stage.playlist('audio', 'audio')).toContain('#EXT-X-ENDLIST');
     stage.open('240p', low);
@@ -182,6 +183,11 @@ describe('HlsOrigin', () => {
     const stage = newStage();
     stage.play(ladder({ to: 8.5 }));
     endPublisher(stage);
+    for (const [rendition, track] of RENDITIONS) {
+      expect(stage.playlist(rendition, track)).toMatch(/EXTINF:0.5\d*,\n.*-4.m4s\n/);
+      expect(stage.playlist(rendition, track)).not.toContain('#EXT-X-ENDLIST');
+    }
+    stage.clock.advance(1_000);
     for (const [rendition, track] of RENDITIONS) expect(stage.playlist(rendition, track)).toContain('#EXT-X-ENDLIST');
     expect(stage.variants()).toHaveLength(4);
     expect(stage.origin.describe()[0]?.state).toBe('ended');
@@ -199,6 +205,7 @@ describe('HlsOrigin', () => {
     expect(stage.playlist('720p')).not.toContain('#EXT-X-ENDLIST');
     stage.clock.advance(10_001);
     await settle();
+    stage.clock.advance(1_000);
     expect(stage.playlist('720p')).toContain('#EXT-X-ENDLIST');
   });
 
@@ -268,7 +275,7 @@ describe('HlsOrigin', () => {
     stage.open('audio', aacOut);
     stage.play({ source: audioFrames({ init: aac, to: 7 }), audio: audioFrames({ init: aacOut, to: 7, lateMs: 10 }) });
     expect(stage.variants()).toEqual(['audio/audio.m3u8']);
-    expect(stage.multivariant()).toMatch(/CODECS="mp4a.40.2"\n/);
+    expect(stage.multivariant()).toMatch(/CODECS="mp4a.40.2",CLOSED-CAPTIONS=NONE\n/);
   });
 
   it('serves a broadcast of video alone, without an audio group', () => {

@@ -55,6 +55,11 @@ function playing(to: number, options: ConstructorParameters<typeof HlsStage>[0] 
   return stage;
 }
 
+function endPublisher(stage: HlsStage): void {
+  for (const rendition of ['source', 'original', '720p']) stage.close(rendition, 'video');
+  for (const rendition of ['source', 'audio']) stage.close(rendition, 'audio');
+}
+
 function lines(text: string | undefined, pattern: RegExp): string[] {
   return (text ?? '').split('\n').filter((line) => pattern.test(line));
 }
@@ -274,27 +279,36 @@ describe('a blocking reload', () => {
     expect(stage.origin.waitingRequests).toBe(0);
   });
 
-  it('is told at once when its rung is removed, and when everything ends', async () => {
+  it('is told at once when its rung is removed', async () => {
     const stage = playing(8.7);
-    const [removed, other] = [
-      stage.request('720p', { position: { msn: 5, part: 0 } }),
-      stage.request('audio', { track: 'audio', position: { msn: 5, part: 0 } }),
-    ];
+    const removed = stage.request('720p', { position: { msn: 5, part: 0 } });
+    const other = stage.request('audio', { track: 'audio', position: { msn: 5, part: 0 } });
     stage.close('720p', 'video');
     await stage.settle();
     expect([outcome(removed), outcome(other)]).toEqual(['NOT_FOUND', 'waits']);
-    for (const [name, track] of [
-      ['source', 'video'],
-      ['source', 'audio'],
-      ['original', 'video'],
-      ['audio', 'audio'],
-    ] as const) {
-      stage.close(name, track);
-    }
+  });
+
+  it('gets what came last first, and then the end in a version of its own', async () => {
+    const stage = playing(8.7);
+    const last = stage.request('audio', { track: 'audio', position: { msn: 4, part: 1 } });
+    const next = stage.request('audio', { track: 'audio', position: { msn: 5, part: undefined } });
+    endPublisher(stage);
     await stage.settle();
-    expect(textOf(other)).toMatch(/#EXT-X-ENDLIST\n$/);
-    expect(textOf(other)).not.toMatch(/PRELOAD|REPORT/);
+    expect(textOf(last)).toMatch(/PART:DURATION=0.2\d+,.*\n#EXTINF:0.7\d+,\n.*\n#EXT-X-PRELOAD-HINT/);
+    expect([textOf(last).includes('ENDLIST'), outcome(next)]).toEqual([false, 'waits']);
+    stage.clock.advance(750);
+    await stage.settle();
+    expect(textOf(next)).toBe(`${textOf(last).replace(/#EXT-X-PRELOAD-HINT[^]*$/, '')}#EXT-X-ENDLIST\n`);
     expect(outcome(stage.request('audio', { track: 'audio', position: { msn: 900, part: 3 } }))).toBe('answered');
+    expect(stage.clock.pending).toBe(1);
+  });
+
+  it('is answered at once when the origin closes', async () => {
+    const stage = playing(8.7);
+    const asked = stage.request('720p', { position: { msn: 5, part: 0 } });
+    await stage.origin.close();
+    await stage.settle();
+    expect(textOf(asked)).toMatch(/#EXT-X-ENDLIST\n$/);
   });
 
   it('is told at once when untouched video can no longer be offered', async () => {
