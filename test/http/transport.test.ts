@@ -14,6 +14,7 @@ import { HTTP_LIMITS, stalledTimeoutMs } from '../../src/http/http-limits.ts';
 import { selfSignedCertificate } from '../../src/http/self-signed.ts';
 import { listenHttp, type HttpServerOptions } from '../../src/http/server.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
+import { connectByteReader } from '../support/byte-reader.ts';
 import { HttpFixture } from '../support/http-fixture.ts';
 import { until } from '../support/poll.ts';
 
@@ -196,6 +197,17 @@ describe('a client that does not read', () => {
     socket.write('GET /hls/huge HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'readable');
     await untilNobodyIsConnected();
+  });
+
+  it('is cut though it takes a byte now and then', async () => {
+    const { port } = await serve({ stalledMs: 300 });
+    let bytes = 0;
+    const socket = connectByteReader(port, { pauseMs: 20, onByte: () => (bytes += 1) });
+    clients.push(socket);
+    socket.write('GET /hls/huge HTTP/1.1\r\nHost: a\r\n\r\n');
+    await until('some bytes', () => bytes > 5);
+    await untilNobodyIsConnected();
+    expect(bytes).toBeLessThan(10_000);
   });
 
   it('is cut on HTTP/2', async () => {
