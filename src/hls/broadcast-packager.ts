@@ -11,6 +11,7 @@ import type { LivePlaylist } from './live-playlist.ts';
 import { LivePlaylists, type NamedTrack } from './live-playlists.ts';
 import type { MediaFile } from './media-file.ts';
 import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
+import type { PackagedTrack } from './packaged-track.ts';
 import { PlaylistMemo, type RenderedPlaylist } from './rendered-playlist.ts';
 import { RenditionPackager } from './rendition-packager.ts';
 import { RetiredMedia } from './retired-media.ts';
@@ -115,8 +116,8 @@ export class BroadcastPackager {
   multivariant(window: 'dvr' | 'live'): RenderedPlaylist | undefined {
     if (!this.#isSettled()) return undefined;
     const renditions = [...this.#renditions.values()];
-    const version = renditions.map(({ name, state, packagers }) =>
-      [name, state, ...packagers.map((p) => p.version)].join(),
+    const version = renditions.map(({ name, state, tracks }) =>
+      [name, state, ...tracks.map((track) => track.version)].join(),
     );
     const snapshot = listLadder(this.#playable(), this.#context.options.sharedAudioRendition);
     if (snapshot.variants.length === 0) return undefined;
@@ -127,9 +128,9 @@ export class BroadcastPackager {
   /** A media playlist; `undefined` if there is no such one to offer. */
   playlist(rendition: string, kind: TrackKind): LivePlaylist | undefined {
     const found = this.#renditions.get(rendition);
-    const packager = found?.reachable === true ? found.track(kind) : undefined;
-    if (packager === undefined || packager.listed.length === 0) return undefined;
-    return this.#playlists.of(packager);
+    const track = found?.reachable === true ? found.track(kind) : undefined;
+    if (track === undefined || track.listed.length === 0) return undefined;
+    return this.#playlists.of(track);
   }
 
   /** An init or a segment, also of a rendition that was removed a moment ago. */
@@ -176,8 +177,8 @@ export class BroadcastPackager {
 
   /** Tracks that players may have now. */
   #offered(): NamedTrack[] {
-    return this.#playable().flatMap(({ name, packagers }) =>
-      packagers.filter((packager) => packager.playable).map((packager) => ({ rendition: name, packager })),
+    return this.#playable().flatMap(({ name, tracks }) =>
+      tracks.filter((track) => track.playable).map((track) => ({ rendition: name, track })),
     );
   }
 
@@ -220,7 +221,7 @@ export class BroadcastPackager {
 
   #onOutput(track: FragmentSource, fragment: Fragment): void {
     const rendition = this.#renditions.get(track.key.rendition);
-    const packager = rendition?.track(track.key.track);
+    const packager = rendition?.packager(track.key.track);
     if (rendition === undefined || packager === undefined || !this.#outputs.has(track)) return;
     if (packager.kind === 'audio') {
       packager.push(fragment);
@@ -242,7 +243,7 @@ export class BroadcastPackager {
       if (!rendition.untouched) continue;
       rendition.withheld = this.#aligned ? undefined : this.#whyWithheld();
       rendition.reachable = this.#aligned || !this.#gopIsTooLong();
-      if (!rendition.reachable) rendition.packagers.forEach((packager) => this.#playlists.drop(packager));
+      if (!rendition.reachable) rendition.tracks.forEach((track) => this.#playlists.drop(track));
       if (becameAligned) rendition.track('video')?.unlistThroughGaps();
     }
     this.#notePlayable();
@@ -306,7 +307,7 @@ export class BroadcastPackager {
   /** The publisher is still there, so a rung was removed: players must find it gone, not ended. */
   #removeTrack({ key }: FragmentSource): void {
     const rendition = this.#renditions.get(key.rendition);
-    const packager = rendition?.track(key.track);
+    const packager = rendition?.packager(key.track);
     if (rendition === undefined || packager === undefined) return;
     // What ends with its own source track leaves the rest of the broadcast to go on without it.
     const sourceIsOpen = [...this.#sources].some((source) => source.key.track === key.track);
@@ -315,13 +316,13 @@ export class BroadcastPackager {
       this.#playlists.end();
       return;
     }
-    this.#retire(packager);
+    this.#retire(packager.track);
     if (rendition.remove(key.track)) this.#renditions.delete(key.rendition);
   }
 
-  #retire(packager: TrackPackager): void {
-    this.#retired.add(packager);
-    this.#playlists.drop(packager);
+  #retire(track: PackagedTrack): void {
+    this.#retired.add(track);
+    this.#playlists.drop(track);
   }
 
   #isLastVariant(rendition: RenditionPackager): boolean {
@@ -337,7 +338,7 @@ export class BroadcastPackager {
     const open = new Set([...this.#outputs].map(({ key }) => key.rendition));
     for (const [name, rendition] of this.#renditions) {
       if (open.has(name)) continue;
-      rendition.packagers.forEach((packager) => this.#retire(packager));
+      rendition.tracks.forEach((track) => this.#retire(track));
       this.#renditions.delete(name);
     }
   }

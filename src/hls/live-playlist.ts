@@ -2,11 +2,11 @@ import { AppError } from '../util/errors.ts';
 import { captureSnapshot, type PlaylistCommons } from './live-snapshot.ts';
 import type { MediaFile } from './media-file.ts';
 import { renderMediaPlaylist } from './media-playlist.ts';
+import type { PackagedTrack } from './packaged-track.ts';
 import type { Answer, MediaRequest, PlaylistRequest } from './playback.ts';
 import { compareToEdge, type Reached } from './playlist-position.ts';
 import { PlaylistVersion } from './playlist-version.ts';
 import type { RenderedPlaylist } from './rendered-playlist.ts';
-import type { TrackPackager } from './track-packager.ts';
 import { WaitingList, type WaitingRoom } from './waiting-list.ts';
 
 /** What a playlist needs to know of its broadcast. */
@@ -20,7 +20,7 @@ export interface PlaylistSurroundings {
   readonly refusal: AppError | undefined;
   /** True if nothing will be added. */
   readonly ended: boolean;
-  commons(packager: TrackPackager): PlaylistCommons;
+  commons(track: PackagedTrack): PlaylistCommons;
   /** When a request that begins to wait now must have its answer, ms. */
   waitsUntilMs(): number;
   onRendered(): void;
@@ -28,7 +28,7 @@ export interface PlaylistSurroundings {
 
 /** The media playlist of one track, and those who wait for it to go on. */
 export class LivePlaylist {
-  readonly packager: TrackPackager;
+  readonly track: PackagedTrack;
   readonly #surroundings: PlaylistSurroundings;
   readonly #readers: WaitingList<PlaylistRequest, RenderedPlaylist>;
   readonly #preloads: WaitingList<MediaRequest, MediaFile>;
@@ -36,8 +36,8 @@ export class LivePlaylist {
   #announced: PlaylistVersion | undefined;
   #state = '';
 
-  constructor(packager: TrackPackager, surroundings: PlaylistSurroundings) {
-    this.packager = packager;
+  constructor(track: PackagedTrack, surroundings: PlaylistSurroundings) {
+    this.track = track;
     this.#surroundings = surroundings;
     this.#readers = new WaitingList(surroundings.room);
     this.#preloads = new WaitingList(surroundings.room);
@@ -50,11 +50,11 @@ export class LivePlaylist {
 
   /** The playlist as it is now; the same object until something changes. */
   current(): PlaylistVersion {
-    const { packager } = this;
-    const state = `${packager.version} ${packager.nextPart} ${this.#surroundings.edition}`;
+    const { track } = this;
+    const state = `${track.version} ${track.nextPart} ${this.#surroundings.edition}`;
     if (this.#version === undefined || this.#state !== state) {
       this.#state = state;
-      const snapshotOf = captureSnapshot(packager, this.#surroundings.commons(packager));
+      const snapshotOf = captureSnapshot(track, this.#surroundings.commons(track));
       this.#version = new PlaylistVersion((view) => {
         this.#surroundings.onRendered();
         return renderMediaPlaylist(snapshotOf(view));
@@ -74,7 +74,7 @@ export class LivePlaylist {
   /** True for the file name of the part that comes next. */
   hints(file: string): boolean {
     const { isLow, ended } = this.#surroundings;
-    return isLow && !ended && file === this.packager.nextPartName;
+    return isLow && !ended && file === this.track.nextPartName;
   }
 
   /** Answers when the part that the playlist hints at is complete. */
@@ -113,7 +113,7 @@ export class LivePlaylist {
     const { isLow, ended } = this.#surroundings;
     // Where blocking is not offered, or nothing will come, directives mean nothing.
     if (ended || !isLow) return () => 'reached';
-    const { edge, listed, partTargetMs } = this.packager;
+    const { edge, listed, partTargetMs } = this.track;
     const known = listed.length === 0 ? undefined : edge;
     return ({ position }) => {
       if (position === undefined) return 'reached';
@@ -136,7 +136,7 @@ export class LivePlaylist {
     this.#preloads.settle((request) => {
       const { file } = request;
       if (this.hints(file)) return refusal;
-      if (!files.has(file)) files.set(file, this.packager.file(file) ?? notFound(request));
+      if (!files.has(file)) files.set(file, this.track.file(file) ?? notFound(request));
       return files.get(file);
     });
   }

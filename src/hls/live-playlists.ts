@@ -4,14 +4,14 @@ import { AppError } from '../util/errors.ts';
 import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
 import { LivePlaylist, type PlaylistSurroundings } from './live-playlist.ts';
 import { type PlaylistCommons, positionOf } from './live-snapshot.ts';
+import type { PackagedTrack } from './packaged-track.ts';
 import { SourceWatch } from './source-watch.ts';
-import type { TrackPackager } from './track-packager.ts';
 import type { WaitingRoom } from './waiting-list.ts';
 
 /** A track with the rendition that it belongs to. */
 export interface NamedTrack {
   readonly rendition: string;
-  readonly packager: TrackPackager;
+  readonly track: PackagedTrack;
 }
 
 interface LivePlaylistsOptions {
@@ -37,7 +37,7 @@ export class LivePlaylists implements PlaylistSurroundings {
   readonly room: WaitingRoom;
   readonly isLow: boolean;
   readonly #context: LivePlaylistsOptions;
-  readonly #playlists = new Map<TrackPackager, LivePlaylist>();
+  readonly #playlists = new Map<PackagedTrack, LivePlaylist>();
   readonly #source: SourceWatch;
   readonly #targetMs: number;
   #stopChecks: () => void;
@@ -87,18 +87,18 @@ export class LivePlaylists implements PlaylistSurroundings {
   }
 
   /** The playlist of a track. */
-  of(packager: TrackPackager): LivePlaylist {
-    const known = this.#playlists.get(packager);
+  of(track: PackagedTrack): LivePlaylist {
+    const known = this.#playlists.get(track);
     if (known !== undefined) return known;
-    const created = new LivePlaylist(packager, this);
-    this.#playlists.set(packager, created);
+    const created = new LivePlaylist(track, this);
+    this.#playlists.set(track, created);
     return created;
   }
 
   /** A track is no longer offered: all who wait for it are told. */
-  drop(packager: TrackPackager): void {
-    this.#playlists.get(packager)?.drop();
-    this.#playlists.delete(packager);
+  drop(track: PackagedTrack): void {
+    this.#playlists.get(track)?.drop();
+    this.#playlists.delete(track);
   }
 
   /** Media of the publisher has arrived. */
@@ -109,8 +109,8 @@ export class LivePlaylists implements PlaylistSurroundings {
   /** Something may have been added, or the list of tracks may have changed: tells all who wait for it. */
   announce(): void {
     const offered = this.#context.offered();
-    const published = offered.reduce((sum, { packager }) => sum + packager.version + packager.nextPart, 0);
-    const names = offered.map(({ rendition, packager }) => `${rendition} ${packager.kind}`).join();
+    const published = offered.reduce((sum, { track }) => sum + track.version + track.nextPart, 0);
+    const names = offered.map(({ rendition, track }) => `${rendition} ${track.kind}`).join();
     if (this.#source.onPublished(published) || this.#offered !== names) this.#edition += 1;
     this.#offered = names;
     for (const playlist of this.#playlists.values()) playlist.announce();
@@ -123,7 +123,7 @@ export class LivePlaylists implements PlaylistSurroundings {
   end(): void {
     if (this.ending) return;
     this.announce();
-    const partMs = Math.max(0, ...this.#context.offered().map(({ packager }) => packager.partTargetMs));
+    const partMs = Math.max(0, ...this.#context.offered().map(({ track }) => track.partTargetMs));
     this.#endsAtMs = this.#context.clock.nowMs() + (this.isLow ? Math.max(MIN_END_MS, partMs) : 0);
     this.#endIfDue(this.#context.clock.nowMs());
   }
@@ -143,15 +143,15 @@ export class LivePlaylists implements PlaylistSurroundings {
     this.#endIfDue(Infinity);
   }
 
-  commons(own: TrackPackager): PlaylistCommons {
+  commons(own: PackagedTrack): PlaylistCommons {
     const offered = this.#context.offered();
-    const others = offered.filter(({ packager }) => packager !== own);
-    const reports = others.map(({ rendition, packager }) => positionOf(packager, uriOf(rendition, packager.kind)));
+    const others = offered.filter(({ track }) => track !== own);
+    const reports = others.map(({ rendition, track }) => positionOf(track, uriOf(rendition, track.kind)));
     return {
       options: this.#context.options,
       ended: this.#ended,
       away: this.away,
-      partTargetMs: Math.max(own.partTargetMs, ...others.map(({ packager }) => packager.partTargetMs)),
+      partTargetMs: Math.max(own.partTargetMs, ...others.map(({ track }) => track.partTargetMs)),
       reports: reports.filter((report) => report !== undefined),
     };
   }

@@ -6,9 +6,9 @@ import type {
   RenditionPosition,
   ServerControl,
 } from './media-playlist.ts';
+import type { PackagedTrack } from './packaged-track.ts';
 import type { PlaylistView } from './playback.ts';
 import type { Segment } from './segment.ts';
-import type { TrackPackager } from './track-packager.ts';
 
 /** What all media playlists of a broadcast have in common. */
 export interface PlaylistCommons {
@@ -35,16 +35,16 @@ const PART_HOLD_BACK_PARTS = 3;
  * track has gone on.
  */
 export function captureSnapshot(
-  packager: TrackPackager,
+  track: PackagedTrack,
   commons: PlaylistCommons,
 ): (view: PlaylistView) => MediaPlaylistSnapshot {
   const { options, ended, reports } = commons;
-  const { listed, live } = packager;
+  const { listed, live } = track;
   const isLow = options.latency === 'low';
   const targetMs = 1_000 * targetDurationSeconds(options.segmentTargetMs);
-  const open = openEntry(packager);
+  const open = openEntry(track);
   const openMs = open?.parts.reduce((sum, { durationMs }) => sum + durationMs, 0) ?? 0;
-  const tail = tailEntries(packager, openMs, PART_LIST_DURATIONS * targetMs);
+  const tail = tailEntries(track, openMs, PART_LIST_DURATIONS * targetMs);
   const control: ServerControl = {
     canBlockReload: isLow && !commons.away,
     canSkipUntilMs: SKIP_DURATIONS * targetMs,
@@ -53,8 +53,8 @@ export function captureSnapshot(
   };
   // A part that may never come is no good hint, but a playlist must not end with a segment.
   const hasHint = isLow && !ended && (!commons.away || reports.length === 0);
-  const hintUri = hasHint ? packager.nextPartName : undefined;
-  const partTargetMs = isLow ? packager.partTargetMs : undefined;
+  const hintUri = hasHint ? track.nextPartName : undefined;
+  const partTargetMs = isLow ? track.partTargetMs : undefined;
   return ({ window, skip }) => {
     const rows = window === 'live' ? live : listed;
     const first = rows[0]?.slot;
@@ -71,8 +71,8 @@ export function captureSnapshot(
 }
 
 /** How far a track's playlist is, for those of the other tracks. */
-export function positionOf(packager: TrackPackager, uri: string): RenditionPosition | undefined {
-  const { edge } = packager;
+export function positionOf(track: PackagedTrack, uri: string): RenditionPosition | undefined {
+  const { edge } = track;
   if (edge === undefined) return undefined;
   if (edge.openParts > 0) return { uri, lastMsn: edge.msn + 1, lastPart: edge.openParts - 1 };
   if (edge.parts === 0) return { uri, lastMsn: edge.msn, lastPart: undefined };
@@ -84,9 +84,9 @@ function uriFor(uri: string, window: PlaylistView['window']): string {
   return window === 'live' ? `${uri}?dvr=0` : uri;
 }
 
-function openEntry(packager: TrackPackager): OpenEntry | undefined {
-  const { openPlace } = packager;
-  const parts = openPlace === undefined ? [] : packager.partsOf(openPlace.slot.msn);
+function openEntry(track: PackagedTrack): OpenEntry | undefined {
+  const { openPlace } = track;
+  const parts = openPlace === undefined ? [] : track.partsOf(openPlace.slot.msn);
   if (openPlace === undefined || parts.length === 0) return undefined;
   const { slot, initName, programDateTimeMs } = openPlace;
   const { discontinuity, pdtAnchor } = slot;
@@ -94,12 +94,12 @@ function openEntry(packager: TrackPackager): OpenEntry | undefined {
 }
 
 /** The newest rows, with their parts. */
-function tailEntries(packager: TrackPackager, openMs: number, listMs: number): Map<Segment, PlaylistEntry> {
+function tailEntries(track: PackagedTrack, openMs: number, listMs: number): Map<Segment, PlaylistEntry> {
   const tail = new Map<Segment, PlaylistEntry>();
   let afterMs = openMs;
-  for (const segment of [...packager.live].reverse()) {
+  for (const segment of [...track.live].reverse()) {
     if (afterMs > listMs) break;
-    const parts = packager.partsOf(segment.slot.msn);
+    const parts = track.partsOf(segment.slot.msn);
     if (parts.length > 0) tail.set(segment, { ...entryOf(segment), parts });
     afterMs += segment.durationMs;
   }

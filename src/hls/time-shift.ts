@@ -4,9 +4,9 @@ import type { TrackKind } from '../media/fragment.ts';
 import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
 import { type LadderRendition, listLadder, smallestVideo } from './ladder-listing.ts';
 import { renderMultivariantPlaylist } from './multivariant-playlist.ts';
+import type { PackagedTrack } from './packaged-track.ts';
 import { PlaylistMemo, RenderedPlaylist } from './rendered-playlist.ts';
 import { renderRowPlaylist } from './row-playlist.ts';
-import type { TrackPackager } from './track-packager.ts';
 import { clipQuery } from './vod-playback.ts';
 import { alignedRows, commonRows, type DateSpan, rowOf, rowsWithin, type VodRow } from './vod-row.ts';
 
@@ -31,14 +31,14 @@ interface TimeShiftOptions {
 }
 
 interface ShiftedRendition extends LadderRendition {
-  track(kind: TrackKind): TrackPackager | undefined;
+  track(kind: TrackKind): PackagedTrack | undefined;
 }
 
 /** What a live broadcast offers of its past besides the media playlists: clips, I-frame playlists and keyframes. */
 export class TimeShift {
   readonly #context: TimeShiftOptions;
   readonly #targetDurationSeconds: number;
-  readonly #iframes = new WeakMap<TrackPackager, Record<'dvr' | 'live', PlaylistMemo>>();
+  readonly #iframes = new WeakMap<PackagedTrack, Record<'dvr' | 'live', PlaylistMemo>>();
 
   constructor(context: TimeShiftOptions) {
     this.#context = context;
@@ -96,7 +96,7 @@ export class TimeShift {
     });
   }
 
-  #track(rendition: string, kind: TrackKind): TrackPackager | undefined {
+  #track(rendition: string, kind: TrackKind): PackagedTrack | undefined {
     return this.#context
       .playable()
       .find(({ name }) => name === rendition)

@@ -59,14 +59,14 @@ function bench(options: Partial<HlsOptions> = {}, rungs: readonly TrackInit[] = 
 
 /** The playlist's rows as "msn duration", with "gap" for gaps. */
 function rows(packager: TrackPackager): string[] {
-  return packager.listed.map(({ slot, durationMs, media }) => {
+  return packager.track.listed.map(({ slot, durationMs, media }) => {
     const row = `${slot.msn} ${(durationMs / 1000).toFixed(3)}`;
     return media === undefined ? `${row} gap` : row;
   });
 }
 
 function names(packager: TrackPackager): string[] {
-  return packager.listed.map(({ name }) => name);
+  return packager.track.listed.map(({ name }) => name);
 }
 
 describe('TrackPackager', () => {
@@ -79,8 +79,8 @@ describe('TrackPackager', () => {
     );
     expect(rows(video)).toEqual(['0 2.000', '1 2.000', '2 2.000', '3 2.000']);
     expect(rows(audio)).toEqual(['0 2.005', '1 2.005', '2 2.005', '3 1.984']);
-    for (const { media, programDateTimeMs } of [...video.listed, ...audio.listed]) {
-      const { timescale } = video.listed.some((row) => row.media === media) ? rung : aac;
+    for (const { media, programDateTimeMs } of [...video.track.listed, ...audio.track.listed]) {
+      const { timescale } = video.track.listed.some((row) => row.media === media) ? rung : aac;
       const startMs = (firstDecodeTime(media?.bytes) * 1_000) / timescale;
       expect(Math.abs(programDateTimeMs - STREAM_START_MS - startMs)).toBeLessThan(1);
     }
@@ -89,7 +89,7 @@ describe('TrackPackager', () => {
   it('builds a segment of parts, of which the first begins with the keyframe in a moof of its own', () => {
     const { video, feed } = bench();
     feed(videoFrames({ init: source, to: 4.5 }), videoFrames({ init: rung, to: 4.5, lateMs: 100 }));
-    const media = video.listed[0]?.media;
+    const media = video.track.listed[0]?.media;
     expect(media?.parts.map(({ durationMs }) => Math.round(durationMs))).toEqual([500, 500, 500, 500]);
     expect(media?.parts.map(({ independent }) => independent)).toEqual([true, false, false, false]);
     expect(boxTypes(media?.parts[0]?.bytes)).toEqual(['moof', 'mdat', 'moof', 'mdat']);
@@ -106,7 +106,7 @@ describe('TrackPackager', () => {
       audioFrames({ init: aac, to: 4.5 }),
       videoFrames({ init: rung, to: 4.5 }),
     );
-    const parts = audio.listed[0]?.media?.parts ?? [];
+    const parts = audio.track.listed[0]?.media?.parts ?? [];
     expect(parts.length).toBeGreaterThanOrEqual(4);
     for (const part of parts) expect(part.durationMs).toBeLessThanOrEqual(502);
     expect(parts.every((part) => boxTypes(part.bytes).join() === 'moof,mdat')).toBe(true);
@@ -156,7 +156,7 @@ describe('TrackPackager', () => {
       '6 2.000',
       '7 2.000',
     ]);
-    expect(video.file('video-v-3.m4s')).toBeUndefined();
+    expect(video.track.file('video-v-3.m4s')).toBeUndefined();
   });
 
   it('goes on with gaps while a rung is dead, and drops what comes too late', () => {
@@ -190,8 +190,8 @@ describe('TrackPackager', () => {
     feed(videoFrames({ init: source, to: 8.5 }), videoFrames({ init: rung, to: 5, lateMs: 100 }));
     feed(videoFrames({ init: again, from: 2, to: 8.5, lateMs: 10_000 }));
     expect(rows(video)).toEqual(['0 2.000', '1 2.000', '2 2.000', '3 2.000']);
-    expect(video.listed[2]?.media?.frames).toBe(60);
-    expect(new Set(video.listed.map(({ initName }) => initName)).size).toBe(1);
+    expect(video.track.listed[2]?.media?.frames).toBe(60);
+    expect(new Set(video.track.listed.map(({ initName }) => initName)).size).toBe(1);
   });
 
   it('does not join pictures of two runs of an encoder in mid-GOP', () => {
@@ -210,9 +210,9 @@ describe('TrackPackager', () => {
       videoFrames({ init: rung, to: 4, lateMs: 100 }),
       videoFrames({ init: other, from: 4, to: 8.5, lateMs: 100 }),
     );
-    const maps = video.listed.map(({ initName }) => initName);
+    const maps = video.track.listed.map(({ initName }) => initName);
     expect(maps).toEqual(['video-v-init-0.mp4', 'video-v-init-0.mp4', 'video-v-init-1.mp4', 'video-v-init-1.mp4']);
-    expect(video.file('video-v-init-1.mp4')).toMatchObject({ bytes: other.bytes });
+    expect(video.track.file('video-v-init-1.mp4')).toMatchObject({ bytes: other.bytes });
   });
 
   it('begins a new epoch with a discontinuity and a map at the same number in all tracks', () => {
@@ -227,7 +227,7 @@ describe('TrackPackager', () => {
     );
     expect(rows(video)).toEqual(['0 2.000', '1 2.000', '2 1.000', '3 2.000', '4 2.000']);
     for (const packager of [video, audio]) {
-      const { listed } = packager;
+      const { listed } = packager.track;
       expect(listed.map(({ slot }) => slot.discontinuity)).toEqual([false, false, false, true, false]);
       expect(listed[3]?.initName).not.toBe(listed[2]?.initName);
       expect(listed[3]?.slot.programDateTimeMs).toBe(listed[0]!.slot.programDateTimeMs + 7_000);
@@ -245,7 +245,7 @@ describe('TrackPackager', () => {
         return { ...fragment, firstPts, endPts: firstPts + fragment.duration };
       });
     feed(open(source, 0), open(rung, 100));
-    expect(video.listed.map(({ media }) => media?.frames)).toEqual([60, 60, 60, 60]);
+    expect(video.track.listed.map(({ media }) => media?.frames)).toEqual([60, 60, 60, 60]);
     expect(rows(video).slice(1)).toEqual(['1 2.000', '2 2.000', '3 2.000']);
   });
 
@@ -265,9 +265,9 @@ describe('TrackPackager', () => {
     const { video, feed } = bench({ windowSegments: 6 });
     feed(videoFrames({ init: source, to: 40.5 }), videoFrames({ init: rung, to: 40.5, lateMs: 100 }));
     expect(names(video)).toEqual([14, 15, 16, 17, 18, 19].map((msn) => `video-v-${msn}.m4s`));
-    expect(video.file('video-v-8.m4s')?.contentType).toBe('video/mp4');
-    expect(video.file('video-v-7.m4s')).toBeUndefined();
-    expect(video.file('video-v-19.m4s')).toHaveProperty('bytes');
+    expect(video.track.file('video-v-8.m4s')?.contentType).toBe('video/mp4');
+    expect(video.track.file('video-v-7.m4s')).toBeUndefined();
+    expect(video.track.file('video-v-19.m4s')).toHaveProperty('bytes');
     for (const name of [
       'video-v-20.m4s',
       'video-w-19.m4s',
@@ -275,7 +275,7 @@ describe('TrackPackager', () => {
       'video-v-1e1.m4s',
       '../video-v-19.m4s',
     ]) {
-      expect(video.file(name)).toBeUndefined();
+      expect(video.track.file(name)).toBeUndefined();
     }
   });
 
@@ -292,7 +292,7 @@ describe('TrackPackager', () => {
   it('forgets the oldest segments when a track has more bytes than it may', () => {
     const { video, feed } = bench({ maxTrackBytes: 200_000 });
     feed(videoFrames({ init: source, to: 40.5 }), videoFrames({ init: rung, to: 40.5, lateMs: 100, bytes: 500 }));
-    expect(video.counters.bytes).toBeLessThan(200_000);
+    expect(video.track.counters.bytes).toBeLessThan(200_000);
     expect(rows(video).length).toBeGreaterThanOrEqual(3);
   });
 
@@ -308,7 +308,7 @@ describe('TrackPackager', () => {
     const init = videoInit({ frameRate: 60, bytes: Buffer.from('declares 60') });
     const { video, feed } = bench({}, [init]);
     feed(videoFrames({ init: source, to: 4.5, fps: 25 }), videoFrames({ init, to: 4.5, fps: 25, lateMs: 100 }));
-    expect(video.frameRate).toBe(25);
+    expect(video.track.frameRate).toBe(25);
   });
 
   it('passes 10,000 segments through without growing', () => {
@@ -324,11 +324,11 @@ describe('TrackPackager', () => {
       );
       if (from % 5_000 === 0) heldAt.push(heldBufferBytes());
     }
-    expect(video.listed.at(-1)?.slot.msn).toBeGreaterThan(9_900);
+    expect(video.track.listed.at(-1)?.slot.msn).toBeGreaterThan(9_900);
     expect(rows(video)).toHaveLength(8);
-    expect(video.counters.segments).toBe(16);
-    expect(audio.counters.segments).toBe(16);
-    expect(video.counters.bytes).toBeLessThan(16 * 12_000);
+    expect(video.track.counters.segments).toBe(16);
+    expect(audio.track.counters.segments).toBe(16);
+    expect(video.track.counters.bytes).toBeLessThan(16 * 12_000);
     expect(Math.max(...heldAt)).toBeLessThan(heldAt[0]! + 1_000_000);
   }, 60_000);
 });
