@@ -239,6 +239,8 @@ export class PackagedTrack {
     const isSame = this.#init !== undefined && sameInit(this.#init, init);
     this.#init = init;
     if (isSame && !isNewEpoch) return;
+    // Whoever was told of the next part expects it to go with the init before.
+    if (this.#initCount > 0) this.#parts.skip();
     this.#initName = this.#names.init(this.#initCount);
     this.#initCount += 1;
     this.#window.addInit(this.#initName, init);

@@ -45,6 +45,11 @@ export class RecentParts {
     this.#prune();
   }
 
+  /** Leaves a number out: there will be no part of the name that comes next. */
+  skip(): void {
+    this.#next += 1;
+  }
+
   /** Takes the same parts of a complete segment as views into its one piece of memory. */
   repoint(msn: number, parts: readonly Part[]): void {
     const row = this.#rows.find((candidate) => candidate.msn === msn);

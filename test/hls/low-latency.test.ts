@@ -131,7 +131,7 @@ describe('a low-latency playlist', () => {
       '#EXT-X-DISCONTINUITY',
       expect.stringMatching(/MAP:URI="video-\w+-init-1.mp4"/),
       '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:12.000Z',
-      expect.stringMatching(/EXT-X-PART:.*p19.m4s",INDEPENDENT=YES$/),
+      expect.stringMatching(/EXT-X-PART:.*p20.m4s",INDEPENDENT=YES$/),
     ]);
   });
 
@@ -369,6 +369,29 @@ describe('a preload hint', () => {
     stage.close('720p', 'video');
     await stage.settle();
     expect(outcome(part)).toBe('NOT_FOUND');
+  });
+
+  it('is abandoned when what comes next needs another init', async () => {
+    const stage = playing(9.2);
+    const tail = stage.requestMedia('720p', 'video', hintIn(stage.playlist('720p')));
+    stage.play(media({ to: 0.3, epoch: 1, lateMs: 12_000 }));
+    await stage.settle();
+    expect(outcome(tail)).toBe('answered');
+    const text = stage.playlist('720p') ?? '';
+    expect(lines(text, /EXT-X-PART:/).at(-1)).toContain('p18.m4s');
+    expect(hintIn(text)).toContain('-p20.m4s');
+    const next = stage.requestMedia('720p', 'video', hintIn(text));
+    stage.play(media({ from: 0.3, to: 0.7, epoch: 1, lateMs: 12_000 }));
+    await stage.settle();
+    expect([outcome(next), hintIn(stage.playlist('720p')).slice(-8)]).toEqual(['answered', '-p21.m4s']);
+  });
+
+  it('is answered with 404 at once when a new epoch begins with nothing left of the one before', async () => {
+    const stage = playing(8);
+    const asked = stage.requestMedia('720p', 'video', hintIn(stage.playlist('720p')));
+    stage.play(media({ to: 0.3, epoch: 1, lateMs: 12_000 }));
+    await stage.settle();
+    expect(outcome(asked)).toBe('NOT_FOUND');
   });
 
   it('names parts that stay the same when their segment is complete', () => {
