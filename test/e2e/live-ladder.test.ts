@@ -26,9 +26,9 @@ describe('a live ladder', () => {
 
   afterAll(() => server.close());
 
-  it('lists every rung with its true size, codecs, frame rate and measured rates, a middle rung first', () => {
+  it('lists every rung with its true size, codecs, frame rate and measured rates, the one nearest 2 Mbit/s first', () => {
     const variants = videoVariants(multivariant);
-    expect(variants.map(({ attributes }) => attributes['RESOLUTION'])).toEqual(['426x240', '640x360', '256x144']);
+    expect(variants.map(({ attributes }) => attributes['RESOLUTION'])).toEqual(['640x360', '426x240', '256x144']);
     for (const { attributes } of variants) {
       expect(attributes['CODECS']).toMatch(/^avc1\.[0-9a-f]{6},mp4a\.40\.2$/);
       expect(Number(attributes['FRAME-RATE'])).toBeCloseTo(30, 0);
@@ -58,7 +58,9 @@ describe('a live ladder', () => {
         const slackS = name !== 'audio' ? 0.001 : segment === segments[0] ? 0.1 : 0.022;
         expect(Math.abs(segment.durationS - other.durationS), `${name} ${segment.msn}`).toBeLessThan(slackS);
         if (segment.programDateTimeMs !== undefined && other.programDateTimeMs !== undefined) {
-          expect(segment.programDateTimeMs, name).toBe(other.programDateTimeMs);
+          const aheadMs = Math.abs(segment.programDateTimeMs - other.programDateTimeMs);
+          // Dates are those of the first frame, and the first AAC frame lies where it lies.
+          expect(aheadMs, name).toBeLessThanOrEqual(name === 'audio' ? 22 : 0);
         }
       }
     }
