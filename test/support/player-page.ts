@@ -32,6 +32,7 @@ const SHAKA_CONFIG = { manifest: { hls: { sequenceMode: true, ignoreManifestProg
 interface PagePlayer {
   heights(): number[];
   choose(height: number): void;
+  automatic(): void;
   reload(): void;
   seekable(): { startS: number; endS: number };
 }
@@ -103,6 +104,11 @@ export class PlayerPage extends RecordedPage {
 
   choose(height: number): Promise<void> {
     return this.page.evaluate((wanted) => (globalThis as unknown as PageWindow).player.choose(wanted), height);
+  }
+
+  /** Lets the player choose again. */
+  automatic(): Promise<void> {
+    return this.page.evaluate(() => (globalThis as unknown as PageWindow).player.automatic());
   }
 
   /** Loads the playlist again, as a page does that finds its player stuck. */

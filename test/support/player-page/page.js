@@ -19,6 +19,7 @@ const players = {
     void video.play();
     window.player = {
       heights: () => hls.levels.map(({ height }) => height),
+      automatic: () => (hls.nextLevel = -1),
       choose: (height) => (hls.nextLevel = hls.levels.findIndex((level) => level.height === height)),
       reload: () => hls.loadSource(url),
       seekable: () => ({ startS: hls.latestLevelDetails.fragmentStart, endS: hls.latestLevelDetails.edge }),
@@ -46,6 +47,7 @@ const players = {
       .catch(failed);
     window.player = {
       heights: () => player.getVariantTracks().map(({ height }) => height),
+      automatic: () => player.configure('abr.enabled', true),
       choose: (height) => {
         player.configure('abr.enabled', false);
         const track = player.getVariantTracks().find((variant) => variant.height === height);
