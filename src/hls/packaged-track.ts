@@ -1,5 +1,12 @@
 import type { StoredBytes } from '../cache/track-store.ts';
-import { type Fragment, LADDER_TIMESCALE, sameInit, type TrackInit, type TrackKind } from '../media/fragment.ts';
+import {
+  durationMs,
+  type Fragment,
+  LADDER_TIMESCALE,
+  sameInit,
+  type TrackInit,
+  type TrackKind,
+} from '../media/fragment.ts';
 import { BitrateMeter } from './bitrate-meter.ts';
 import { plausibleFrameRate } from './frame-rate.ts';
 import { type HlsOptions, targetDurationSeconds } from './hls-options.ts';
@@ -189,6 +196,7 @@ export class PackagedTrack {
   /** Begins a slot's segment with its first fragment. */
   begin(slot: Slot, fragment: Fragment): void {
     this.#useInit(fragment.init, slot.discontinuity);
+    if (this.kind === 'audio') this.#partTarget.fitFrames(durationMs(fragment));
     this.#open = new OpenSegment({
       slot,
       name: this.#names.segment(slot.msn),

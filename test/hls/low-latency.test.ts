@@ -84,7 +84,7 @@ describe('a low-latency playlist', () => {
     const token = /video-(\w+)-0\.m4s/.exec(text)?.[1];
     expect(text).toMatch(/^#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:3\n/);
     expect(text).toContain(
-      '#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18.00000,PART-HOLD-BACK=1.50600,HOLD-BACK=9.00000\n' +
+      '#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18.00000,PART-HOLD-BACK=1.53600,HOLD-BACK=9.00000\n' +
         '#EXT-X-PART-INF:PART-TARGET=0.50200\n',
     );
     expect(text.slice(text.indexOf(`video-${token}-3.m4s`)).split('\n')).toEqual([
@@ -294,7 +294,7 @@ describe('a blocking reload', () => {
     const next = stage.request('audio', { track: 'audio', position: { msn: 5, part: undefined } });
     endPublisher(stage);
     await stage.settle();
-    expect(textOf(last)).toMatch(/PART:DURATION=0.2\d+,.*\n#EXTINF:0.7\d+,\n.*\n#EXT-X-PRELOAD-HINT/);
+    expect(textOf(last)).toMatch(/PART:DURATION=0.19\d+,.*\n#EXTINF:0.7\d+,\n.*\n#EXT-X-PRELOAD-HINT/);
     expect([textOf(last).includes('ENDLIST'), outcome(next)]).toEqual([false, 'waits']);
     stage.clock.advance(750);
     await stage.settle();

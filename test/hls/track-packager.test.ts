@@ -108,7 +108,7 @@ describe('TrackPackager', () => {
     );
     const parts = audio.track.listed[0]?.media?.parts ?? [];
     expect(parts.length).toBeGreaterThanOrEqual(4);
-    for (const part of parts) expect(part.durationMs).toBeLessThanOrEqual(502);
+    for (const part of parts) expect(part.durationMs).toBeLessThanOrEqual(512);
     expect(parts.every((part) => boxTypes(part.bytes).join() === 'moof,mdat')).toBe(true);
   });
 
