@@ -24,11 +24,13 @@ export function broadcastSettings({
   const widestFirst = broadcasts
     .map(({ broadcast, ...settings }: BroadcastEntry) => ({ pattern: new BroadcastPattern(broadcast), settings }))
     .sort((a, b) => a.pattern.specificity - b.pattern.specificity);
-  return (broadcast) => ({
-    ...{ graceMs, slate, dvrMs, archive },
-    ...Object.assign(
-      {},
-      ...widestFirst.filter(({ pattern }) => pattern.matches(broadcast)).map((entry) => entry.settings),
-    ),
-  });
+  return (broadcast) =>
+    widestFirst
+      .filter(({ pattern }) => pattern.matches(broadcast))
+      .reduce<BroadcastSettings>((merged, entry) => ({ ...merged, ...entry.settings }), {
+        graceMs,
+        slate,
+        dvrMs,
+        archive,
+      });
 }
