@@ -44,7 +44,8 @@ export function captureSnapshot(
   const targetMs = 1_000 * targetDurationSeconds(options.segmentTargetMs);
   const open = openEntry(track);
   const openMs = open?.parts.reduce((sum, { durationMs }) => sum + durationMs, 0) ?? 0;
-  const tail = tailEntries(track, openMs, PART_LIST_DURATIONS * targetMs);
+  // hls.js takes the end for reached only when sound and picture both reach the last listed part, and they seldom do.
+  const tail = ended ? new Map<Segment, PlaylistEntry>() : tailEntries(track, openMs, PART_LIST_DURATIONS * targetMs);
   const control: ServerControl = {
     canBlockReload: isLow && !commons.away,
     canSkipUntilMs: SKIP_DURATIONS * targetMs,
