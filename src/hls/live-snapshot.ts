@@ -52,8 +52,9 @@ export function captureSnapshot(
     holdBackMs: HOLD_BACK_DURATIONS * targetMs,
     partHoldBackMs: isLow ? PART_HOLD_BACK_PARTS * commons.partTargetMs : undefined,
   };
-  // A part that may never come is no good hint, but a playlist must not end with a segment.
-  const hasHint = isLow && !ended && (!commons.away || reports.length === 0);
+  // A part that may never come, or goes with another init, is no good hint; but no playlist may end with a segment.
+  const isSure = !commons.away && track.goesOn;
+  const hasHint = isLow && !ended && (isSure || reports.length === 0);
   const hintUri = hasHint ? track.nextPartName : undefined;
   const partTargetMs = isLow ? track.partTargetMs : undefined;
   return ({ window, skip }) => {

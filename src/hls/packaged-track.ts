@@ -86,6 +86,11 @@ export class PackagedTrack {
     return this.#parts.next;
   }
 
+  /** True if the next part goes with what is listed last; false if it begins with another init. */
+  get goesOn(): boolean {
+    return this.#parts.goesOn;
+  }
+
   /** Longest part, in whole ms; does not change once there is a segment. */
   get partTargetMs(): number {
     return this.#partTarget.ms;

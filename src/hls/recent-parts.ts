@@ -24,6 +24,7 @@ export class RecentParts {
   readonly #limits: PartLimits;
   #rows: PartRow[] = [];
   #next = 0;
+  #skippedTo: number | undefined;
 
   constructor(limits: PartLimits) {
     this.#limits = limits;
@@ -45,9 +46,15 @@ export class RecentParts {
     this.#prune();
   }
 
-  /** Leaves a number out: there will be no part of the name that comes next. */
+  /** True if the next part goes on from the one before it, with the same init. */
+  get goesOn(): boolean {
+    return this.#next !== this.#skippedTo;
+  }
+
+  /** Leaves a number out, since another init begins: there will be no part of the name that comes next. */
   skip(): void {
     this.#next += 1;
+    this.#skippedTo = this.#next;
   }
 
   /** Takes the same parts of a complete segment as views into its one piece of memory. */

@@ -45,9 +45,12 @@ interface PageWindow {
 /** A page whose picture is recorded. */
 export class RecordedPage {
   readonly page: Page;
+  /** What failures call it. */
+  readonly label: string;
 
-  constructor(page: Page) {
+  constructor(page: Page, label: string) {
     this.page = page;
+    this.label = label;
   }
 
   async report(): Promise<PlayerReport> {
@@ -60,13 +63,13 @@ export class RecordedPage {
       const last = await this.page.evaluate<PlayerSample | undefined>('window.playerRecord?.samples.at(-1)');
       return last !== undefined && isWanted(last) ? last : undefined;
     };
-    return until(what, ask, timeoutMs);
+    return until(`${this.label}: ${what}`, ask, timeoutMs);
   }
 
   /** Waits until this many seconds have been played from now on (or since `sinceWallMs`). */
   async plays(seconds: number, timeoutMs?: number, sinceWallMs = Date.now()): Promise<PlayerReport> {
     return until(
-      `${seconds} s to be played`,
+      `${this.label}: ${seconds} s to be played`,
       async () => {
         const report = await this.report();
         return report.playedS(sinceWallMs) >= seconds && report;
@@ -80,8 +83,8 @@ export class RecordedPage {
 export class PlayerPage extends RecordedPage {
   readonly #server: Server;
 
-  private constructor(page: Page, server: Server) {
-    super(page);
+  private constructor(page: Page, server: Server, label: string) {
+    super(page, label);
     this.#server = server;
   }
 
@@ -95,7 +98,7 @@ export class PlayerPage extends RecordedPage {
     const { port } = server.address() as AddressInfo;
     const query = new URLSearchParams({ player, url, config: JSON.stringify(SHAKA_CONFIG) });
     await page.goto(`http://127.0.0.1:${port}/?${query.toString()}`);
-    return new PlayerPage(page, server);
+    return new PlayerPage(page, server, `${player} ${new URL(url).pathname}`);
   }
 
   heights(): Promise<number[]> {
@@ -142,7 +145,7 @@ export async function openWatchPage(browser: Browser, url: string): Promise<Reco
     dateMs: Date.parse(document.getElementById('date').dateTime) || undefined,
     latencyS: parseFloat(document.getElementById('latency').textContent) || 0,
   }))`);
-  return new RecordedPage(page);
+  return new RecordedPage(page, 'watch page');
 }
 
 async function serveFiles(): Promise<Server> {
