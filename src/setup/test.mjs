@@ -9,8 +9,8 @@ import { tallyVitest } from './test-tally.mjs';
 
 /** The parts of `npm run check`. */
 const CHECKS = ['typecheck', 'lint', 'format:check', 'unused'];
-/** One after the other: end-to-end tests share the machine with nothing else. */
-const PROJECTS = ['unit', 'e2e'];
+/** One after the other: end-to-end tests share the machine with nothing else, browsers not even with each other. */
+const PROJECTS = ['unit', 'e2e', 'players'];
 
 /** Runs a program whose output goes straight through; resolves with its exit code. */
 function show(/** @type {string} */ command, /** @type {readonly string[]} */ args) {

@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 const e2e = ['test/e2e/**/*.test.ts'];
+/** Browsers that play while encoders run take the whole machine. */
+const players = ['test/e2e/{live-browser,pages,player-*}.test.ts'];
+const real = { testTimeout: 120_000, hookTimeout: 60_000, pool: 'forks' as const };
 
 export default defineConfig({
   test: {
@@ -12,14 +15,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: {
-          name: 'e2e',
-          include: e2e,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          pool: 'forks',
-          maxWorkers: 2,
-        },
+        test: { ...real, name: 'e2e', include: e2e, exclude: players, maxWorkers: 2 },
+      },
+      {
+        extends: true,
+        test: { ...real, name: 'players', include: players, maxWorkers: 1 },
       },
     ],
   },
