@@ -97,4 +97,10 @@ describe('the watch page', () => {
     await live.waitFor({ state: 'hidden' });
     await viewer.plays(1);
   });
+
+  it('tells when the broadcast has ended', async () => {
+    expect((await server.api('DELETE', 'broadcasts/live/demo')).status).toBe(204);
+    await viewer.page.locator('#message', { hasText: /has ended/ }).waitFor({ timeout: 40_000 });
+    await state('waiting');
+  });
 });

@@ -35,10 +35,11 @@ export async function readVariants(playlist) {
 }
 
 /**
- * Where a media playlist ends: a text that changes with every segment and part. `undefined` if it cannot be read.
+ * Where a media playlist ends: `position` is a text that changes with every segment and part, `isOver` tells that nothing
+ * will follow. `undefined` if it cannot be read.
  *
  * @param {string} playlist
- * @returns {Promise<string | undefined>}
+ * @returns {Promise<{ position: string, isOver: boolean } | undefined>}
  */
 export async function readLiveEdge(playlist) {
   const url = new URL(playlist, location.href);
@@ -47,7 +48,10 @@ export async function readLiveEdge(playlist) {
   if (text === undefined) return undefined;
   const count = (tag) => text.split(tag).length - 1;
   const first = /#EXT-X-MEDIA-SEQUENCE:\d+/.exec(text)?.[0];
-  return [first, count('#EXTINF:'), count('#EXT-X-PART:'), count('#EXT-X-ENDLIST')].join(' ');
+  return {
+    position: [first, count('#EXTINF:'), count('#EXT-X-PART:')].join(' '),
+    isOver: text.includes('#EXT-X-ENDLIST'),
+  };
 }
 
 /** `no-cache` asks the server each time, and costs no bytes if nothing has changed. */

@@ -8,10 +8,12 @@ const STANDSTILL_MS = 6_000;
 /** Where a viewer has jumped to may take longer to come. */
 const SEEKING_STANDSTILL_MS = 15_000;
 const EDGE_EVERY_MS = 1_000;
+/** Not every player tells that it has reached the end. */
+const NEAR_END_S = 1;
 
 /**
  * Watches whether the picture moves. If it stands still for some seconds, it asks the media playlist whose fault that is:
- * a playlist that stands still too means that the publisher is away, one that goes on means that the player is stuck.
+ * a playlist that stands still too means that the publisher is away, one that goes on or is over means that the player is stuck.
  */
 export class Watchdog {
   #options;
@@ -20,7 +22,7 @@ export class Watchdog {
   #positionS = -1;
   #sinceMs = 0;
   #askedMs = 0;
-  #firstEdge;
+  #firstPosition;
 
   /**
    * @param {object} options
@@ -37,7 +39,7 @@ export class Watchdog {
   /** Begins anew, as if the picture had just moved. */
   reset() {
     this.#sinceMs = performance.now();
-    this.#firstEdge = undefined;
+    this.#firstPosition = undefined;
   }
 
   end() {
@@ -69,8 +71,12 @@ export class Watchdog {
     const edge = await readLiveEdge(mediaPlaylist);
     this.#asking = false;
     if (sinceMs !== this.#sinceMs) return;
-    this.#firstEdge ??= edge;
-    if (edge !== undefined && edge !== this.#firstEdge) {
+    if (edge?.isOver) {
+      if (stillMs >= STANDSTILL_MS || video.duration - video.currentTime < NEAR_END_S) onStandstill();
+      return;
+    }
+    this.#firstPosition ??= edge?.position;
+    if (edge !== undefined && edge.position !== this.#firstPosition) {
       if (stillMs >= (video.seeking ? SEEKING_STANDSTILL_MS : STANDSTILL_MS)) onStandstill();
     } else if (stillMs >= INTERRUPTED_MS) onInterrupted();
   }
