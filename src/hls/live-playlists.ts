@@ -118,22 +118,25 @@ export class LivePlaylists implements PlaylistSurroundings {
 
   /**
    * Nothing more will come, unless `resume()` is called. The playlists say so a moment later: a player that reads of the
-   * last part and of the end at once may never ask for that part (seen with hls.js 1.7).
+   * last part and of the end at once may never ask for that part (seen with hls.js 1.7). Until then they hint at nothing:
+   * a player that asks for a part that is never made may take that for a failure (seen with Shaka Player 5.2).
    */
   end(): void {
     if (this.ending) return;
-    this.announce();
     const partMs = Math.max(0, ...this.#context.offered().map(({ track }) => track.partTargetMs));
     this.#endsAtMs = this.#context.clock.nowMs() + (this.isLow ? Math.max(MIN_END_MS, partMs) : 0);
+    this.#edition += 1;
+    this.announce();
     this.#endIfDue(this.#context.clock.nowMs());
   }
 
   /** There is more to come after all. */
   resume(): void {
+    if (!this.ending) return;
     this.#endsAtMs = undefined;
+    this.#edition += 1;
     if (!this.#ended) return;
     this.#ended = false;
-    this.#edition += 1;
     this.#stopChecks = this.#startChecks();
   }
 
@@ -150,6 +153,7 @@ export class LivePlaylists implements PlaylistSurroundings {
     return {
       options: this.#context.options,
       ended: this.#ended,
+      ending: this.ending,
       away: this.away,
       partTargetMs: Math.max(own.partTargetMs, ...others.map(({ track }) => track.partTargetMs)),
       reports: reports.filter((report) => report !== undefined),

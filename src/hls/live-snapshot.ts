@@ -15,6 +15,8 @@ export interface PlaylistCommons {
   readonly options: HlsOptions;
   /** True if nothing will be added. */
   readonly ended: boolean;
+  /** True if nothing will be added, whether or not the playlists say so yet. */
+  readonly ending: boolean;
   /** True if the publisher is away: what comes next, and when, nobody knows. */
   readonly away: boolean;
   /** The longest part of all. */
@@ -53,7 +55,7 @@ export function captureSnapshot(
     partHoldBackMs: isLow ? PART_HOLD_BACK_PARTS * commons.partTargetMs : undefined,
   };
   // A part that may never come, or goes with another init, is no good hint; but no playlist may end with a segment.
-  const isSure = !commons.away && track.goesOn;
+  const isSure = !commons.away && !commons.ending && track.goesOn;
   const hasHint = isLow && !ended && (isSure || reports.length === 0);
   const hintUri = hasHint ? track.nextPartName : undefined;
   const partTargetMs = isLow ? track.partTargetMs : undefined;

@@ -56,8 +56,10 @@ function playing(to: number, options: ConstructorParameters<typeof HlsStage>[0] 
 }
 
 function endPublisher(stage: HlsStage): void {
-  for (const rendition of ['source', 'original', '720p']) stage.close(rendition, 'video');
-  for (const rendition of ['source', 'audio']) stage.close(rendition, 'audio');
+  stage.close('source', 'video');
+  stage.close('source', 'audio');
+  for (const rendition of ['original', '720p']) stage.close(rendition, 'video');
+  stage.close('audio', 'audio');
 }
 
 function lines(text: string | undefined, pattern: RegExp): string[] {
@@ -294,11 +296,11 @@ describe('a blocking reload', () => {
     const next = stage.request('audio', { track: 'audio', position: { msn: 5, part: undefined } });
     endPublisher(stage);
     await stage.settle();
-    expect(textOf(last)).toMatch(/PART:DURATION=0.19\d+,.*\n#EXTINF:0.7\d+,\n.*\n#EXT-X-PRELOAD-HINT/);
+    expect(textOf(last)).toMatch(/PART:DURATION=0.19\d+,.*\n#EXTINF:0.7\d+,\n.*\n#EXT-X-RENDITION-REPORT/);
     expect([textOf(last).includes('ENDLIST'), outcome(next)]).toEqual([false, 'waits']);
     stage.clock.advance(750);
     await stage.settle();
-    const segments = textOf(last).replace(/#EXT-X-PRELOAD-HINT[^]*$|#EXT-X-PART:.*\n/g, '');
+    const segments = textOf(last).replace(/#EXT-X-RENDITION-REPORT[^]*$|#EXT-X-PART:.*\n/g, '');
     expect(textOf(next)).toBe(`${segments}#EXT-X-ENDLIST\n`);
     expect(outcome(stage.request('audio', { track: 'audio', position: { msn: 900, part: 3 } }))).toBe('answered');
     expect(stage.clock.pending).toBe(1);
