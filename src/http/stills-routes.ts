@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STILL_CACHE } from './cache-policy.ts';
 import { hasVersion } from './negotiation.ts';
 import { type BroadcastParams, broadcastOf } from './playback-paths.ts';
+import { type Query, readToken } from './playback-query.ts';
 
 /** Pictures of live broadcasts, made when somebody asks. Everything rejects with `AppError`. */
 export interface Stills {
@@ -27,7 +28,9 @@ export function stillsRoutes(app: FastifyInstance, stills: Stills): void {
 
   app.get<{ Params: BroadcastParams }>('/:app/:name/storyboard.vtt', async (request, reply) => {
     const { vtt } = await stills.storyboard(broadcastOf(request.params));
-    return sendStill(request, reply, { type: 'text/vtt; charset=utf-8', content: Buffer.from(vtt) });
+    const token = readToken(request.query as Query);
+    const content = Buffer.from(token === undefined ? vtt : withSheetToken(vtt, token));
+    return sendStill(request, reply, { type: 'text/vtt; charset=utf-8', content });
   });
 
   app.get<{ Params: SheetParams }>('/:app/:name/storyboard-:sheet(^\\d{1,15}).jpg', async (request, reply) => {
@@ -35,6 +38,11 @@ export function stillsRoutes(app: FastifyInstance, stills: Stills): void {
     const picture = await stills.sprite(broadcastOf(request.params), Number(sheet), request.signal);
     return sendStill(request, reply, { type: 'image/jpeg', content: picture });
   });
+}
+
+/** The storyboard with `token=…` on every sheet that it names. */
+function withSheetToken(vtt: string, token: string): string {
+  return vtt.replace(/^storyboard-\d+\.jpg(?=#)/gm, (sheet) => `${sheet}?token=${encodeURIComponent(token)}`);
 }
 
 function sendStill(

@@ -315,18 +315,20 @@ describe('recordings', () => {
 });
 
 describe('pictures', () => {
+  const STORYBOARD = 'WEBVTT\n\n00:00:00.000 --> 00:00:10.000\nstoryboard-12.jpg#xywh=0,0,160,90\n';
   const stills: Stills = {
     thumbnail: (broadcast) =>
       broadcast === 'live/demo'
         ? Promise.resolve(Buffer.from('jpeg'))
         : Promise.reject(new AppError('NOT_FOUND', 'none')),
-    storyboard: () => Promise.resolve({ vtt: 'WEBVTT\n' }),
+    storyboard: () => Promise.resolve({ vtt: STORYBOARD }),
     sprite: (_, index) => Promise.resolve(Buffer.from(`sheet ${index}`)),
   };
 
   it.each([
     ['thumbnail.jpg', 'image/jpeg', 'jpeg'],
-    ['storyboard.vtt', 'text/vtt; charset=utf-8', 'WEBVTT\n'],
+    ['storyboard.vtt', 'text/vtt; charset=utf-8', STORYBOARD],
+    ['storyboard.vtt?token=a%26b', 'text/vtt; charset=utf-8', STORYBOARD.replace('.jpg', '.jpg?token=a%26b')],
     ['storyboard-12.jpg', 'image/jpeg', 'sheet 12'],
   ])('%s is there, for some seconds', async (file, type, body) => {
     const get = await serve({ stills });
