@@ -31,11 +31,12 @@ const hints: Rule = {
 };
 
 function judgeHintTags(judge: Judge, { name, versions }: ObservedPlaylist): void {
-  for (const { playlist } of versions) {
+  for (const [index, { playlist }] of versions.entries()) {
     if (playlist.partTargetS === undefined || playlist.ended || !canBlock(playlist)) continue;
-    const parts = playlist.hints.filter(({ type }) => type === 'PART');
+    const count = partHints(playlist);
     const where = `${name} at ${describePosition(newestPosition(playlist))}`;
-    judge.expect(parts.length === 1, () => `${where}: ${parts.length} EXT-X-PRELOAD-HINT:TYPE=PART`);
+    const isFine = count === 1 || (count === 0 && breaksNext(versions.slice(index + 1)));
+    judge.expect(isFine, () => `${where}: ${count} EXT-X-PRELOAD-HINT:TYPE=PART`);
   }
   const lines = new Set(abandonedHints({ versions }));
   const reset = versions.some(({ playlist }) => !canBlock(playlist) || isBroken(playlist));
@@ -44,6 +45,16 @@ function judgeHintTags(judge: Judge, { name, versions }: ObservedPlaylist): void
       judge.expect(reset || !lines.has(url), () => `${name}: ${line} never became a part`);
     }
   }
+}
+
+function partHints({ hints }: MediaPlaylist): number {
+  return hints.filter(({ type }) => type === 'PART').length;
+}
+
+/** Nothing can be hinted at before the stream ends, or goes on with another init. */
+function breaksNext(later: ObservedPlaylist['versions']): boolean {
+  const next = later.find(({ playlist }) => playlist.ended || partHints(playlist) > 0);
+  return next !== undefined && isBroken(next.playlist);
 }
 
 /** A hint may come to nothing when the stream ends or begins anew. */
@@ -108,8 +119,8 @@ function judgeReports(judge: Judge, observed: ObservedPlaylist, other: ObservedP
 function judgeFuture(judge: Judge, what: string, said: Position, other: ObservedPlaylist, untilMs: number): void {
   const then = other.versions.findLast(({ atMs }) => atMs <= untilMs);
   const isOver = (other.versions.at(-1)?.atMs ?? 0) <= untilMs;
-  // Without parts it is asked for segments only, and what comes in between is not seen.
-  if (then?.playlist.partTargetS === undefined || isOver) return;
+  // Where nothing can be waited for it is asked now and then only, and what comes in between is not seen.
+  if (then?.playlist.partTargetS === undefined || !canBlock(then.playlist) || isOver) return;
   const came = newestPosition(then.playlist);
   const isThere = comparePositions(said, { ...came, part: came.part ?? Infinity }) <= 0;
   judge.expect(isThere, () => `${what}, but the newest there was ${describePosition(came)}`);
