@@ -58,11 +58,9 @@ async function refresh() {
   clearTimeout(timer);
   if (token.get() === null) return showSignIn('');
   try {
-    const [broadcasts, rungs, transcodes] = await Promise.all(
-      ['broadcasts', 'renditions', 'transcodes'].map((path) => call('GET', path)),
+    const [broadcasts, rungs, transcodes, archives] = await Promise.all(
+      ['broadcasts', 'renditions', 'transcodes', 'archives'].map((path) => call('GET', path)),
     );
-    // A server without recordings has no such list.
-    const archives = await call('GET', 'archives').catch(() => []);
     signIn.hidden = true;
     byId('admin').hidden = byId('leave').hidden = false;
     byId('status').textContent = '';

@@ -15,7 +15,8 @@ const stage = new Stage(byId('stage'));
 const unmute = byId('unmute');
 const title = decodeURIComponent(`${app}/${name}`);
 byId('title').textContent = title;
-document.title = `${title} – ${recording === null ? 'live' : 'recording'}`;
+document.body.dataset.kind = recording === null ? 'live' : 'recording';
+document.title = `${title} – ${document.body.dataset.kind}`;
 
 /** What plays, or undefined while the page waits. */
 let playback;
@@ -118,10 +119,11 @@ function showQualities() {
 
 function showPosition() {
   const { latencyS = 0, behindS = 0, date } = playback?.player ?? {};
-  const isBehind = behindS > BEHIND_S && document.body.dataset.state === 'playing';
+  const isPlaying = document.body.dataset.state === 'playing';
+  const isBehind = isPlaying && behindS > BEHIND_S;
   document.body.dataset.behind = String(isBehind);
   byId('live').hidden = !isBehind;
-  byId('latency').textContent = latencyS > 0 ? `${latencyS.toFixed(1)} s behind live` : '';
+  byId('latency').textContent = isPlaying && latencyS > 0 ? `${latencyS.toFixed(1)} s behind live` : '';
   byId('date').textContent = isBehind && date ? date.toLocaleTimeString() : '';
   byId('date').dateTime = date?.toISOString() ?? '';
 }

@@ -16,6 +16,8 @@ let base: string;
 let page: Page;
 let problems: string[];
 let ffmpeg: ChildProcess | undefined;
+let kicked: string[];
+let archives: string[];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-pages-'));
@@ -28,6 +30,18 @@ beforeAll(async () => {
         });
         return reply.type(file.endsWith('.m3u8') ? 'application/vnd.apple.mpegurl' : 'video/mp4').send(body);
       }),
+    publishers: {
+      list: () => [],
+      waiting: () => [{ broadcast: 'live/demo', sinceMs: 0, untilMs: 60_000, slate: false }],
+      kick: (broadcast) => kicked.push(broadcast) > 0,
+    },
+    archives: {
+      list: () => archives.map(recording),
+      delete: (id) => {
+        archives = archives.filter((known) => known !== id);
+        return Promise.resolve(true);
+      },
+    },
     origin: {
       describe: () => [
         {
@@ -52,6 +66,8 @@ afterAll(async () => {
 
 beforeEach(async () => {
   problems = [];
+  kicked = [];
+  archives = ['live.demo.20260101T000000Z', 'live.demo.20260102T000000Z'];
   page = await browser.newPage();
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
@@ -62,6 +78,20 @@ beforeEach(async () => {
   });
   return () => page.close();
 });
+
+function recording(id: string) {
+  const startedAt = '2026-01-01T00:00:00.000Z';
+  const playlist = `/hls/live/demo/archives/${id}/index.m3u8`;
+  return {
+    id,
+    broadcast: 'live/demo',
+    startedAt,
+    durationMs: 3_661_000,
+    bytes: 2_500_000,
+    renditions: ['720p'],
+    playlist,
+  };
+}
 
 /** Waits until an element reads as expected. */
 const text = (selector: string, expected: RegExp) =>
@@ -161,6 +191,24 @@ describe('the dashboard', () => {
     await page.click('#rungs tr:nth-child(2) button');
     await count('#rungs tr', 2);
     expect(fixture.deps.ladders.renditionsFor('live/x').map(({ name }) => name)).toEqual(['720p', 'audio']);
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('the dashboard', () => {
+  it('ends a broadcast that waits, and lists and deletes recordings', async () => {
+    await page.addInitScript(`sessionStorage.setItem('laddercast-admin-token', '${ADMIN_TOKEN}')`);
+    page.on('dialog', (dialog) => void dialog.accept());
+    await page.goto(base);
+    await text('#broadcasts .tag', /^waiting$/);
+    await page.getByRole('button', { name: 'End' }).click();
+    await vi.waitFor(() => expect(kicked).toEqual(['live/demo']));
+    await text('#archives', /live\/demo.*1:01:01.*2\.5 MB/);
+    const links = page.locator('#archives tr:first-child a');
+    expect(await links.first().getAttribute('href')).toBe('/watch/live/demo?archive=live.demo.20260101T000000Z');
+    await page.locator('#archives tr:first-child button').click();
+    await count('#archives tr', 1);
+    expect(archives).toEqual(['live.demo.20260102T000000Z']);
     expect(problems).toEqual([]);
   });
 });

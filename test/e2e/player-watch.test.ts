@@ -20,6 +20,11 @@ audioBitrateKbps = 64
 preset = "ultrafast"
 `;
 
+interface Video {
+  currentTime: number;
+  readonly duration: number;
+}
+
 /** The watch page in Chromium, while things happen to the stream. */
 describe('the watch page', () => {
   let server: LiveServer;
@@ -28,7 +33,11 @@ describe('the watch page', () => {
   let viewer: RecordedPage;
 
   beforeAll(async () => {
-    server = await LiveServer.start({ ladder: TWO_RUNGS, publish: { graceMs: 60_000 } });
+    server = await LiveServer.start({
+      ladder: TWO_RUNGS,
+      settings: 'hls.archive = true',
+      publish: { graceMs: 60_000 },
+    });
     browser = await launchBrowser();
     publisher = new FfmpegPublisher({ url: server.rtmpUrl('demo') });
     await server.variants('demo', 2);
@@ -88,7 +97,7 @@ describe('the watch page', () => {
 
   it('brings a viewer who went back to the live edge', async () => {
     const { timeS } = (await viewer.report()).last!;
-    await viewer.page.locator('#video').evaluate((video) => ((video as { currentTime: number }).currentTime -= 20));
+    await viewer.page.locator('#video').evaluate((video) => ((video as Video).currentTime -= 20));
     const live = viewer.page.locator('#live');
     await live.waitFor({ state: 'visible' });
     await viewer.plays(1);
@@ -98,9 +107,22 @@ describe('the watch page', () => {
     await viewer.plays(1);
   });
 
-  it('tells when the broadcast has ended', async () => {
+  it('tells when the broadcast has ended, and plays its recording', async () => {
     expect((await server.api('DELETE', 'broadcasts/live/demo')).status).toBe(204);
     await viewer.page.locator('#message', { hasText: /has ended/ }).waitFor({ timeout: 40_000 });
     await state('waiting');
+    const recordings = await until('the recording', async () => {
+      const list = (await (await server.api('GET', 'archives')).json()) as { id: string; durationMs: number }[];
+      return list.length > 0 && list;
+    });
+    await viewer.page.goto(`${server.app.httpUrl}/watch/live/demo?archive=${recordings[0]!.id}`);
+    await state('playing');
+    const video = viewer.page.locator('#video');
+    await until('the recording to play', () => video.evaluate((element) => (element as Video).currentTime > 1));
+    const durationS = await video.evaluate((element) => (element as Video).duration);
+    // All of it but the time that the publisher was away.
+    expect(recordings[0]!.durationMs / 1_000 - durationS).toBeGreaterThan(-1);
+    expect(recordings[0]!.durationMs / 1_000 - durationS).toBeLessThan(15);
+    expect(await viewer.page.locator('.tag').isVisible()).toBe(false);
   });
 });

@@ -2,20 +2,24 @@ import { element, renderList } from '../dom.js';
 import { tableRow } from './table-row.js';
 
 /**
- * Shows the recordings, newest first.
+ * Shows the recordings.
  *
  * @param {HTMLElement} container
  * @param {object[]} archives as the API tells them
  * @param {(path: string) => void} onDelete with the path of the recording in the API
  */
 export function showArchives(container, archives, onDelete) {
-  const newestFirst = [...archives].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
   renderList(
     container,
-    newestFirst,
+    archives,
     ({ id }) => id,
     (archive) => archiveRow(archive, onDelete),
   );
+}
+
+/** Address of the page that plays a recording. */
+export function watchRecording(broadcast, id) {
+  return `/watch/${broadcast}?archive=${encodeURIComponent(id)}`;
 }
 
 function archiveRow({ id, broadcast, startedAt, durationMs, bytes, playlist }, onDelete) {
@@ -28,7 +32,7 @@ function archiveRow({ id, broadcast, startedAt, durationMs, bytes, playlist }, o
     new Date(startedAt).toLocaleString(),
     durationOf(durationMs),
     `${(bytes / 1e6).toFixed(1)} MB`,
-    element('a', { href: `/watch/${broadcast}?archive=${encodeURIComponent(id)}` }, 'Watch'),
+    element('a', { href: watchRecording(broadcast, id) }, 'Watch'),
     element('a', { href: playlist }, 'Playlist'),
     element('button', { type: 'button', className: 'small', onclick: remove }, 'Delete'),
   );

@@ -1,4 +1,5 @@
 import { element, renderList } from '../dom.js';
+import { watchRecording } from './archives.js';
 import { thumbnailOf } from './thumbnail.js';
 
 const TONES = { playable: 'good', starting: 'soft', withheld: 'warn' };
@@ -34,7 +35,8 @@ function shownOf({ publisher, ...broadcast }) {
 }
 
 function broadcastCard(broadcast, onEnd) {
-  const { name, state, waitingUntil, playlist, watch, viewers, source, renditions, warnings, from } = broadcast;
+  const { name, state, waitingUntil, archive, playlist, watch, viewers, source, renditions, warnings, from } =
+    broadcast;
   const video = source.find(({ track }) => track === 'video');
   const audio = source.find(({ track }) => track === 'audio');
   const facts = [
@@ -58,6 +60,7 @@ function broadcastCard(broadcast, onEnd) {
       element('span', { className: `tag ${STATE_TONES[state] ?? 'soft'}` }, state),
       element('a', { href: watch }, 'Watch'),
       element('a', { href: playlist }, 'Playlist'),
+      archive ? element('a', { href: watchRecording(name, archive) }, 'Recording') : '',
       state === 'ended' ? '' : element('button', { type: 'button', className: 'small', onclick: end }, 'End'),
     ),
     element('p', { className: 'line soft' }, ...facts.filter(Boolean).map((fact) => element('span', {}, fact))),
