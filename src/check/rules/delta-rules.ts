@@ -103,7 +103,8 @@ function sameLists(full: MediaPlaylist, other: MediaPlaylist): string | undefine
       return `${where} has discontinuity number ${match.discontinuityNumber}, not ${discontinuityNumber}`;
     }
     const shiftMs = Math.abs((match.dateMs ?? 0) - (dateMs ?? match.dateMs ?? 0));
-    if (isDated && shiftMs > DATE_TOLERANCE_MS) return `${where} is ${Math.round(shiftMs)} ms off in EXT-X-PROGRAM-DATE-TIME`;
+    if (isDated && shiftMs > DATE_TOLERANCE_MS)
+      return `${where} is ${Math.round(shiftMs)} ms off in EXT-X-PROGRAM-DATE-TIME`;
   }
   const lines = (playlist: MediaPlaylist): string => playlist.open.parts.map(({ line }) => line).join(' ');
   return lines(full) === lines(other) ? undefined : `the newest parts are ${lines(other)}, not ${lines(full)}`;
