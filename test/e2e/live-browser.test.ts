@@ -40,7 +40,7 @@ describe('a viewer in Chromium', () => {
   });
 
   const playback = () =>
-    page.locator('video').evaluate((element) => {
+    page.locator('#video').evaluate((element) => {
       const video = element as unknown as Video;
       return { timeS: video.currentTime, height: video.videoHeight, waiting: video.readyState < 3 };
     });
