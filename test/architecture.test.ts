@@ -21,6 +21,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   hls: ['util', 'media', 'broadcast', 'cache'],
   stills: ['util', 'media', 'ffmpeg'],
   check: ['util'],
+  remote: ['util'],
+  vod: ['util', 'media', 'ladder', 'ffmpeg', 'transcode', 'cache', 'hls', 'remote'],
   http: [
     'util',
     'media',
@@ -34,6 +36,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'cache',
     'hls',
     'stills',
+    'vod',
   ],
   app: [
     'util',
@@ -49,6 +52,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'cache',
     'hls',
     'stills',
+    'remote',
+    'vod',
     'http',
   ],
   main: ['util', 'config', 'observability', 'app'],

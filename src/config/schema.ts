@@ -121,9 +121,56 @@ export const ConfigFile = Type.Object(
       },
       strict,
     ),
+    vod: Type.Object(
+      {
+        segmentTargetMs: Type.Integer({
+          minimum: 1_000,
+          maximum: 10_000,
+          description: 'Wanted segment duration of files',
+        }),
+        aheadSegments: Type.Integer({
+          minimum: 1,
+          maximum: 100,
+          description: 'How far encoding runs ahead of a viewer',
+        }),
+        maxEncoders: Type.Integer({
+          minimum: 0,
+          maximum: 256,
+          description: 'Encoders of files at a time; 0 = one per core',
+        }),
+        maxSessions: Type.Integer({ minimum: 1, maximum: 100_000, description: 'Sessions at a time' }),
+        maxPerUser: Type.Integer({
+          minimum: 0,
+          maximum: 10_000,
+          description: 'Sessions of one user; beyond it the oldest of that user goes; 0 = no limit',
+        }),
+        maxPerSource: Type.Integer({
+          minimum: 0,
+          maximum: 10_000,
+          description: 'Sessions of one source; beyond it others are refused; 0 = no limit',
+        }),
+        heartbeatMs: Type.Integer({
+          minimum: 1_000,
+          maximum: 600_000,
+          description: 'How long a session lives on without a request',
+        }),
+      },
+      strict,
+    ),
     storage: Type.Object(
       {
-        dvrMaxMb: Type.Integer({ minimum: 64, maximum: 16_777_216, description: 'The same for all together' }),
+        sizeGb: Type.Union(
+          [
+            Type.Number({ minimum: 1, maximum: 1_000_000 }),
+            Type.String({ pattern: '^(100|[1-9]\\d?)(\\.\\d{1,3})?%$', description: 'Share of the disk' }),
+          ],
+          { description: 'Disk for encoded files and live segments together, at least 1; "10%" = of the disk' },
+        ),
+        dvrMaxMb: Type.Integer({
+          minimum: 64,
+          maximum: 16_777_216,
+          description: 'The live segments’ part of it at most',
+        }),
         archiveMaxMb: Type.Integer({
           minimum: 64,
           maximum: 16_777_216,
@@ -166,6 +213,15 @@ export const CONFIG_DEFAULTS: Config = Object.freeze<Config>({
     dvrMaxMb: 2_048,
     archive: false,
   },
-  storage: { dvrMaxMb: 5_120, archiveMaxMb: 51_200 },
+  vod: {
+    segmentTargetMs: 4_000,
+    aheadSegments: 6,
+    maxEncoders: 0,
+    maxSessions: 1_000,
+    maxPerUser: 5,
+    maxPerSource: 0,
+    heartbeatMs: 30_000,
+  },
+  storage: { sizeGb: 5, dvrMaxMb: 5_120, archiveMaxMb: 51_200 },
   broadcasts: [],
 });
