@@ -17,6 +17,7 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   try {
     const { command } = parseCommandLine(argv);
     if (command === 'help') process.stdout.write(HELP);
+    else if (command === 'pre-encode') throw new AppError('UNAVAILABLE', 'pre-encode is not available yet');
     else await runWithConfig(command, argv, env);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -4,7 +4,9 @@ import { AppError, reasonOf } from '../util/errors.ts';
 /** What the command line asks for. */
 export interface CommandLine {
   /** `help` prints the usage, `check` the effective configuration; neither starts anything. */
-  readonly command: 'serve' | 'help' | 'check';
+  readonly command: 'serve' | 'help' | 'check' | 'pre-encode';
+  /** What `pre-encode` is for, as given; paths are not resolved. */
+  readonly files: readonly string[];
   /** Path of the configuration file, as given. */
   readonly configFile: string | undefined;
   /** Configuration keys set by flags; values not yet validated. */
@@ -14,7 +16,8 @@ export interface CommandLine {
 /** Text of `--help`. */
 export const HELP = `Laddercast: live streaming with a rendition ladder.
 
-  npm start -- [flags]
+  npm start -- [flags]                         start the server
+  npx laddercast pre-encode FILE... [flags]    encode files ahead of time, so that they play at once
 
   --config FILE      configuration file (default: ./laddercast.toml if it is there)
   --data-dir DIR     folder for everything that outlives a restart (default: ./data)
@@ -36,15 +39,23 @@ Order: defaults < configuration file < environment < flags. Keys that only the f
   [tls] cert, key; ladders; publicMetrics; [[streamKeys]] broadcast, key, expires;
   [publish] takeover, silentMs, maxPublishers, graceMs, slate;
   [hls] segmentTargetMs, windowSegments, partTargetMs, latency, dvrMs, dvrMaxMb, archive;
-  [storage] dvrMaxMb, archiveMaxMb; [[broadcasts]] broadcast, graceMs, slate, dvrMs, archive.
+  [vod] segmentTargetMs, aheadSegments, maxEncoders, maxSessions, maxPerUser, maxPerSource, heartbeatMs;
+  [storage] sizeGb, dvrMaxMb, archiveMaxMb; [[broadcasts]] broadcast, graceMs, slate, dvrMs, archive.
 `;
 
 /**
- * Reads the flags after `npm start --`.
- * @throws AppError `BAD_CONFIG` that names an unknown flag or a flag without its value.
+ * Reads what comes after `npm start --` or `npx laddercast`.
+ * @throws AppError `BAD_CONFIG` that names an unknown command or flag, or a flag without its value.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  const { values } = parse(argv);
+  const { values, positionals } = parse(argv);
+  const [word, ...files] = positionals;
+  if (word !== undefined && word !== 'pre-encode') {
+    throw new AppError('BAD_CONFIG', `command line: there is no command "${word}"; --help lists what there is`);
+  }
+  if (word === 'pre-encode' && files.length === 0 && values.help !== true) {
+    throw new AppError('BAD_CONFIG', 'command line: pre-encode needs at least one file; --help shows how');
+  }
   const settings: Record<string, unknown> = {};
   if (values['data-dir'] !== undefined) settings['dataDir'] = values['data-dir'];
   if (values.host !== undefined) settings['host'] = values.host;
@@ -53,8 +64,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (values['https-port'] !== undefined) settings['httpsPort'] = toNumber(values['https-port']);
   if (values['self-signed'] === true) settings['selfSigned'] = true;
   if (values['media-root'] !== undefined) settings['mediaRoots'] = values['media-root'];
-  const command = values.help === true ? 'help' : values.check === true ? 'check' : 'serve';
-  return { command, configFile: values.config, settings };
+  const command = values.help === true ? 'help' : values.check === true ? 'check' : (word ?? 'serve');
+  return { command, files, configFile: values.config, settings };
 }
 
 /** Configuration keys set by the environment; empty variables count as not set. Values not yet validated. */
@@ -89,7 +100,7 @@ function parse(argv: readonly string[]) {
     return parseArgs({
       args: [...argv],
       strict: true,
-      allowPositionals: false,
+      allowPositionals: true,
       options: {
         config: { type: 'string' },
         'data-dir': { type: 'string' },

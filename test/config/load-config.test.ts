@@ -79,10 +79,20 @@ describe('the configuration', () => {
     ['a window that is too small', '[hls]\nwindowSegments = 3', /"hls\.windowSegments" must be >= 6/],
     ['parts longer than segments', '[hls]\npartTargetMs = 3000', /"hls\.partTargetMs" \(3000\) must not exceed/],
     ['RTMPS without a certificate', 'rtmpsPort = 443', /"rtmpsPort" needs "tls\.cert"/],
+    ['a disk budget below 1 GB', '[storage]\nsizeGb = 0.5', /"storage\.sizeGb" must be/],
+    ['a disk budget of no share', '[storage]\nsizeGb = "0%"', /"storage\.sizeGb" must be/],
     ['broken TOML', 'host = "x', /laddercast\.toml, line 1, column \d+/],
     ['half a certificate', '[tls]\ncert = "a.pem"', /"tls\.key" is missing/],
   ])('refuses %s and says where it is', (_what, file, message) => {
     expect(() => load({ file })).toThrow(message);
+  });
+
+  it.each([
+    ['2.5', 2.5],
+    ['"10%"', '10%'],
+    ['"100%"', '100%'],
+  ])('takes a disk budget of %s', (text, sizeGb) => {
+    expect(load({ file: `[storage]\nsizeGb = ${text}` }).storage.sizeGb).toBe(sizeGb);
   });
 
   it.each([
@@ -130,6 +140,20 @@ describe('the command line', () => {
     expect(parseCommandLine([]).command).toBe('serve');
     expect(parseCommandLine(['--check']).command).toBe('check');
     expect(parseCommandLine(['--check', '--help']).command).toBe('help');
+  });
+
+  it('takes files to encode ahead of time, and flags with them', () => {
+    const { command, files, settings } = parseCommandLine(['pre-encode', 'a.mkv', '--data-dir', 'd', 'b c.mp4']);
+    expect({ command, files, settings }).toEqual({
+      command: 'pre-encode',
+      files: ['a.mkv', 'b c.mp4'],
+      settings: { dataDir: 'd' },
+    });
+  });
+
+  it('says that pre-encode needs files', () => {
+    expect(() => parseCommandLine(['pre-encode'])).toThrow(/at least one file/);
+    expect(parseCommandLine(['pre-encode', '--help']).command).toBe('help');
   });
 
   it('describes every flag that it takes', () => {
