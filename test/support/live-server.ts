@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startApp, type RunningApp } from '../../src/app.ts';
@@ -46,31 +46,46 @@ interface LiveServerOptions {
 
 /** A whole Laddercast on loopback with its own folder and any free ports. */
 export class LiveServer {
-  readonly app: RunningApp;
-  readonly #folder: string;
+  /** Its own folder: `data/` is in it, and `media/`, which is a media root. */
+  readonly folder: string;
+  #app: RunningApp;
 
   constructor(app: RunningApp, folder: string) {
-    this.app = app;
-    this.#folder = folder;
+    this.#app = app;
+    this.folder = folder;
   }
 
   /** Starts a server. */
   static async start(options: LiveServerOptions = {}): Promise<LiveServer> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-live-'));
-    const server = new LiveServer(await LiveServer.#boot(folder, options), folder);
-    return server;
+    await mkdir(path.join(folder, 'media'));
+    await LiveServer.#configure(folder, options);
+    return new LiveServer(await LiveServer.#boot(folder), folder);
   }
 
-  static async #boot(folder: string, { ladder = SMALL_LADDER, settings = '', publish = {} }: LiveServerOptions) {
+  get app(): RunningApp {
+    return this.#app;
+  }
+
+  /** Closes the server and starts it again in the same folder; it gets other ports. */
+  async restart(): Promise<void> {
+    await this.#app.close();
+    this.#app = await LiveServer.#boot(this.folder);
+  }
+
+  static #boot(folder: string): Promise<RunningApp> {
+    return startApp(loadConfig({ argv: [], env: {}, cwd: folder }), silentLogger);
+  }
+
+  static async #configure(folder: string, { ladder = SMALL_LADDER, settings = '', publish = {} }: LiveServerOptions) {
     await writeFile(path.join(folder, 'ladder.toml'), ladder);
     const lines = [
       ...['host = "127.0.0.1"', 'rtmpPort = 0', 'httpPort = 0', 'dataDir = "data"', 'ladders = ["./ladder.toml"]'],
-      ...[`streamKey = "${STREAM_KEY}"`, `adminToken = "${ADMIN_TOKEN}"`],
+      ...[`streamKey = "${STREAM_KEY}"`, `adminToken = "${ADMIN_TOKEN}"`, 'mediaRoots = ["media"]'],
       ...Object.entries({ graceMs: 0, ...publish }).map(([key, value]) => `publish.${key} = ${JSON.stringify(value)}`),
       settings,
     ];
     await writeFile(path.join(folder, 'laddercast.toml'), lines.join('\n'));
-    return startApp(loadConfig({ argv: [], env: {}, cwd: folder }), silentLogger);
   }
 
   /** Where ffmpeg or OBS publishes a broadcast. */
@@ -119,7 +134,7 @@ export class LiveServer {
 
   async close(): Promise<void> {
     await this.app.close();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 
