@@ -1,0 +1,46 @@
+import type { TrackInit } from '../../media/fragment.ts';
+import type { Title } from '../source/title.ts';
+import type { VodRendition } from '../vod-rendition.ts';
+
+/** A whole segment as it is served. */
+export interface EncodedSegment {
+  readonly index: number;
+  readonly bytes: Buffer;
+  readonly durationTicks: number;
+}
+
+/** How an encoder ended. */
+export interface HeadEnd {
+  /** `early`: without a fault, but the source ended before the last segment that was wanted. */
+  readonly ended: 'complete' | 'early' | 'closed' | 'failed';
+  /** The last segment that it made. */
+  readonly lastIndex: number | undefined;
+  /** For people; given for `failed`. */
+  readonly reason?: string;
+}
+
+/** One encoder of a rendition: makes a run of segments in order. */
+export interface EncodingHead {
+  start(): void;
+  /** Known before the first segment; rejects if there is none. */
+  readonly init: Promise<TrackInit>;
+  /** Stops making more, costs no time; what is made already may still come. */
+  pause(): void;
+  resume(): void;
+  /** Resolves once the encoder is gone; no segment comes after that. Idempotent. */
+  close(): Promise<unknown>;
+  /** Never rejects. */
+  readonly done: Promise<HeadEnd>;
+}
+
+/** Which segments a head is to make: from `first` on, before `end`. */
+export interface HeadRequest {
+  readonly title: Title;
+  readonly rendition: VodRendition;
+  readonly first: number;
+  readonly end: number;
+  readonly onSegment: (segment: EncodedSegment) => void;
+}
+
+/** Makes heads; they do nothing until they are started. */
+export type HeadFactory = (request: HeadRequest) => EncodingHead;
