@@ -7,6 +7,7 @@ export interface Title {
   readonly format: string;
   /** The source's own time at which the timeline of video, audio and subtitles begins. */
   readonly startTicks: number;
+  /** From the beginning of the first segment to the end of the last. */
   readonly durationTicks: number;
   readonly video: VideoFacts | undefined;
   readonly audio: readonly AudioFacts[];
@@ -21,7 +22,11 @@ export interface SegmentPlan {
    * before the one and before the other. The first is that of the first frame, the last is the end.
    */
   readonly boundaries: readonly number[];
-  /** Presentation times of the source's keyframes, ascending; `undefined` if there is no index. */
+  /**
+   * Presentation times of keyframes to seek by, ascending: of each boundary, the last keyframe that is not after it, and
+   * the next one. A boundary before the first has none: its frames need what is hidden at the beginning of the source.
+   * `undefined` if there is no index.
+   */
   readonly keyframes: readonly number[] | undefined;
   /** True if every boundary but the end is the time of a keyframe. */
   readonly atKeyframes: boolean;
@@ -44,9 +49,23 @@ export interface VideoFacts {
   /** Measured or declared; bit/s. */
   readonly bitrate: number | undefined;
   /** Given if its frames may be served as they are. */
-  readonly copy: { readonly codec: string; readonly averageBandwidth: number; readonly bandwidth: number } | undefined;
+  readonly copy: CopyFacts | undefined;
   /** Why they may not; for people. */
   readonly copyObjection: string | undefined;
+}
+
+/** A picture that may be served as it is. */
+export interface CopyFacts {
+  /** RFC 6381, e.g. `avc1.640028`. */
+  readonly codec: string;
+  /** bit/s over the whole title, and in the worst segment. */
+  readonly averageBandwidth: number;
+  readonly bandwidth: number;
+  /**
+   * How long, in all that was measured, the n-th frame in decoding order is shown before the n-th frame that is shown;
+   * ticks.
+   */
+  readonly reorderTicks: number;
 }
 
 /** One sound track of a source. */
