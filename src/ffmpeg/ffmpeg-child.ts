@@ -3,11 +3,13 @@ import { PassThrough } from 'node:stream';
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
 import { type Deferred, deferred } from '../util/deferred.ts';
 import { AppError, reasonOf } from '../util/errors.ts';
+import { cleanLine, type FfmpegSource } from './ffmpeg-source.ts';
+import { childEnvironment, deathBoundLaunch, type Launch } from './launcher.ts';
 
 const STDERR_LINES = 20;
-const STDERR_LINE_CHARS = 300;
 /** Room between us and the pipe to the child. */
 const STDIN_BUFFER_BYTES = 256 * 1024;
+const STDIN = { url: undefined, options: [] };
 
 /** One child's options: before its input and before its output (stdout). */
 export interface FfmpegCommandLine {
@@ -26,24 +28,33 @@ export interface ChildOptions {
   readonly binaryPath: string;
   readonly commandLine: FfmpegCommandLine;
   /**
-   * What ffmpeg reads instead of stdin: a file, or a lavfi graph (with `-f lavfi` among the input options). Must be
-   * trusted, since ffmpeg opens any protocol. Such a child takes no `write()`, and has to end by itself.
+   * What ffmpeg reads instead of stdin: a source with the options that confine it (they come before the input options),
+   * or a lavfi graph of our own (a plain text, with `-f lavfi` among the input options). Such a child takes no `write()`.
    */
-  readonly source?: string;
+  readonly source?: FfmpegSource | string;
   /** Takes each piece of stdout as it comes; must not throw. */
   readonly onOutput: (chunk: Buffer) => void;
-  /** Takes each line of stderr; must not throw. */
+  /** Takes each line of stderr, without the source's place; must not throw. */
   readonly onWarning: (line: string) => void;
 }
 
 /**
  * One ffmpeg process between stdin (or another source) and stdout, driven through fluent-ffmpeg. It ends when its stdin
- * ends, also when this process is gone.
+ * ends, also when this process is gone; one that reads another source is killed with this process where the system can
+ * do that (see `deathBoundLaunch()`), and else ends when it writes its next output.
  */
 export class FfmpegChild {
-  /** Resolves when the process is gone and all its output was handed on; never rejects. */
+  /**
+   * Resolves when the process is gone and all its output was handed on or discarded, so not while output is paused;
+   * never rejects.
+   */
   readonly done: Promise<ChildExit>;
   readonly #command: FfmpegCommand;
+  readonly #binaryPath: string;
+  readonly #source: string | undefined;
+  readonly #onOutput: (chunk: Buffer) => void;
+  // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
+  readonly #stdout = new PassThrough({ autoDestroy: false, emitClose: false });
   readonly #stdin = new PassThrough({ highWaterMark: STDIN_BUFFER_BYTES });
   readonly #started = deferred();
   readonly #stderr: string[] = [];
@@ -51,19 +62,19 @@ export class FfmpegChild {
   #drained: Deferred<void> | undefined;
   #running = false;
   #killed = false;
+  #discards = false;
 
   constructor({ binaryPath, commandLine, source, onOutput, onWarning }: ChildOptions) {
-    // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
-    const stdout = new PassThrough({ autoDestroy: false, emitClose: false });
-    const outputEnded = new Promise<void>((resolve) => stdout.once('end', resolve));
-    stdout.on('data', onOutput);
+    const { url, options } = typeof source === 'string' ? { url: source, options: [] } : (source ?? STDIN);
+    this.#binaryPath = binaryPath;
+    this.#source = url;
+    this.#onOutput = onOutput;
+    const outputEnded = new Promise<void>((resolve) => this.#stdout.once('end', resolve));
+    this.#stdout.on('data', onOutput);
     this.#stdin.on('drain', () => this.#drained?.resolve());
-    this.#command = ffmpeg({ source: source ?? this.#stdin, stdoutLines: STDERR_LINES })
-      .setFfmpegPath(binaryPath)
-      .inputOptions([...commandLine.input, ...(source === undefined ? [] : ['-nostdin'])])
-      .outputOptions([...commandLine.output])
-      .output(stdout);
-    containSpawnErrors(this.#command);
+    this.#command = ffmpeg({ source: url ?? this.#stdin, stdoutLines: STDERR_LINES }).output(this.#stdout);
+    addOptions(this.#command, [...options, ...commandLine.input, ...(url === undefined ? [] : ['-nostdin'])], 'input');
+    addOptions(this.#command, commandLine.output, 'output');
     const exited = this.#exit(onWarning);
     this.done = exited.then(async (exit) => {
       if (this.#process !== undefined) await outputEnded;
@@ -83,10 +94,39 @@ export class FfmpegChild {
    * @throws AppError `TRANSCODER_FAILED` if it cannot be run.
    */
   async start(): Promise<void> {
+    const launch =
+      this.#source === undefined ? { path: this.#binaryPath, args: [] } : await deathBoundLaunch(this.#binaryPath);
     if (this.#killed) throw new AppError('TRANSCODER_FAILED', 'ffmpeg was stopped before it was started');
     this.#running = true;
+    launchWith(this.#command, launch);
     this.#command.run();
     await this.#started.promise;
+  }
+
+  /**
+   * Stops taking output: once the pipe is full (64 KiB, and as much again here) ffmpeg waits and uses no processor.
+   * `onOutput` is not called until `resumeOutput()`.
+   */
+  pauseOutput(): void {
+    if (!this.#discards) this.#stdout.pause();
+  }
+
+  /** Takes output again. */
+  resumeOutput(): void {
+    this.#stdout.resume();
+  }
+
+  /**
+   * Asks the process to end, and kills it if it has not after `graceMs`. What it still writes is discarded. Resolves when
+   * it is gone.
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#process === undefined) return this.kill();
+    this.#discardOutput();
+    this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => void this.kill(), graceMs);
+    await this.done;
+    clearTimeout(timer);
   }
 
   /** Writes to stdin; while it is full a promise is answered that resolves when there is room, or no process any more. */
@@ -101,13 +141,19 @@ export class FfmpegChild {
     this.#stdin.end();
   }
 
-  /** Kills the process, also one that is only about to start; resolves when it is gone. */
+  /** Kills the process, also one that is only about to start; resolves when it is gone. Its output is discarded. */
   async kill(): Promise<void> {
     this.#killed = true;
     this.#process?.kill('SIGKILL');
+    this.#discardOutput();
     this.#drained?.resolve();
     if (this.#running) await this.done;
     else this.#stdin.destroy();
+  }
+
+  #discardOutput(): void {
+    this.#discards = true;
+    this.#stdout.off('data', this.#onOutput).resume();
   }
 
   #exit(onWarning: (line: string) => void): Promise<ChildExit> {
@@ -123,7 +169,7 @@ export class FfmpegChild {
           this.#started.resolve();
         })
         .on('stderr', (line: string) => {
-          const text = line.slice(0, STDERR_LINE_CHARS);
+          const text = cleanLine(line, this.#source);
           onWarning(text);
           this.#stderr.push(text);
           if (this.#stderr.length > STDERR_LINES) this.#stderr.shift();
@@ -141,24 +187,34 @@ export class FfmpegChild {
 /** What fluent-ffmpeg does not declare. */
 interface FluentInternals extends FfmpegCommand {
   ffmpegProc?: ChildProcess;
-  _spawnFfmpeg: (...args: unknown[]) => void;
+  _getFfmpegPath: (use: (error: unknown, path: string) => void) => void;
+  _spawnFfmpeg: (args: string[], options: object, ...callbacks: unknown[]) => void;
 }
 
 type SpawnEnd = (error: unknown, stdout?: { get(): string }, stderr?: { get(): string }) => void;
 
+/** Adds options as they are: a list given whole would be cut at spaces by fluent-ffmpeg. */
+function addOptions(command: FfmpegCommand, options: readonly string[], side: 'input' | 'output'): void {
+  if (options.length === 0) return;
+  if (side === 'input') command.inputOptions(...options);
+  else command.outputOptions(...options);
+}
+
 /**
- * When a process cannot be spawned (no such file, no more file descriptors), fluent-ffmpeg reads output that it never got,
- * which would end this process with a TypeError; given an empty output it emits `error` as it should.
+ * Lets fluent-ffmpeg start its processes in the given way, without our secrets. When one cannot be spawned (no such file,
+ * no more file descriptors), fluent-ffmpeg reads output that it never got, which would end this process with a TypeError;
+ * given an empty output it emits `error` as it should.
  */
-function containSpawnErrors(command: FfmpegCommand): void {
+function launchWith(command: FfmpegCommand, { path, args: launchArgs }: Launch): void {
   const internals = command as FluentInternals;
   const spawn = internals._spawnFfmpeg.bind(internals);
   const nothing = { get: () => '' };
-  internals._spawnFfmpeg = (...args) => {
-    const end = args.pop() as SpawnEnd;
+  internals._getFfmpegPath = (use) => use(null, path);
+  internals._spawnFfmpeg = (args, options, ...rest) => {
+    const end = rest.pop() as SpawnEnd;
     const safeEnd: SpawnEnd = (error, stdout = nothing, stderr = nothing) => end(error, stdout, stderr);
     try {
-      spawn(...args, safeEnd);
+      spawn([...launchArgs, ...args], { ...options, env: childEnvironment() }, ...rest, safeEnd);
     } catch (thrown) {
       safeEnd(thrown);
     }

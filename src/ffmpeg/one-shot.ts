@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { AppError, reasonOf } from '../util/errors.ts';
+import type { FfmpegSource } from './ffmpeg-source.ts';
 import { FfmpegChild, type FfmpegCommandLine } from './ffmpeg-child.ts';
 
 /** One run of ffmpeg from a whole input to a whole output. */
@@ -9,7 +10,7 @@ export interface FfmpegOnce {
   /** What is written to stdin, in order. */
   readonly input: Buffer | readonly Buffer[] | undefined;
   /** What ffmpeg reads instead of stdin, see `ChildOptions.source`; `input` is then left out. */
-  readonly source?: string;
+  readonly source?: FfmpegSource | string;
   /** More output than this ends the run as a failure. */
   readonly maxOutputBytes: number;
   readonly timeoutMs: number;
