@@ -1,6 +1,6 @@
 import {
-  type AudioGroup,
   type IFrameVariant,
+  type MediaRendition,
   type MultivariantSnapshot,
   orderVariants,
   type Variant,
@@ -49,7 +49,7 @@ export function listLadder(playable: readonly LadderRendition[], sharedAudio: st
     audioGroup(rendition) === undefined ? shared : rendition;
   const listed = [...withVideo, ...audioOnly, ...(shared === undefined ? [] : [shared])];
   return {
-    audioGroups: [...new Set(withVideo.map(audioOf))].map(audioGroup).filter((group) => group !== undefined),
+    media: [...new Set(withVideo.map(audioOf))].map(audioGroup).filter((group) => group !== undefined),
     variants: orderVariants(listed.map((rendition) => variant(rendition, audioOf(rendition)))),
     iframeVariants: withVideo.map(iframeVariant).filter((found) => found !== undefined),
   };
@@ -68,11 +68,14 @@ function hasVideo(rendition: LadderRendition): boolean {
   return rendition.track('video') !== undefined;
 }
 
-/** Its audio as a group of its own, if there is audio to play. */
-function audioGroup(rendition: LadderRendition | undefined): AudioGroup | undefined {
+/** Its audio, alone in a group of its own, if there is audio to play. */
+function audioGroup(rendition: LadderRendition | undefined): MediaRendition | undefined {
   const audio = rendition?.track('audio');
   if (rendition === undefined || audio?.playable !== true) return undefined;
-  return { groupId: rendition.name, uri: `${rendition.name}/audio.m3u8`, channels: audio.init?.channels };
+  return {
+    ...{ type: 'AUDIO', groupId: rendition.name, name: 'audio', uri: `${rendition.name}/audio.m3u8` },
+    ...{ isDefault: true, isAutoselect: true, channels: audio.init?.channels },
+  };
 }
 
 /** `audio` is the rendition whose audio goes with its video. */

@@ -1,10 +1,21 @@
 import { PLAYLIST_VERSION } from './media-playlist.ts';
 
-/** An `EXT-X-MEDIA` audio rendition, alone in its group. */
-export interface AudioGroup {
+/** One `EXT-X-MEDIA`: a sound, or subtitles, that go with variants. */
+export interface MediaRendition {
+  readonly type: 'AUDIO' | 'SUBTITLES';
   readonly groupId: string;
+  /** Unique in its group; for people. */
+  readonly name: string;
   readonly uri: string;
-  readonly channels: number | undefined;
+  /** BCP 47. */
+  readonly language?: string | undefined;
+  /** True for at most one of a group: what plays unless the viewer chooses. */
+  readonly isDefault: boolean;
+  /** True if players may choose it by language; the default always has it. */
+  readonly isAutoselect: boolean;
+  /** Subtitles that are to be shown even to those who want none. */
+  readonly isForced?: boolean;
+  readonly channels?: number | undefined;
 }
 
 /** One `EXT-X-STREAM-INF`. Rates are bit/s and include the audio group's. */
@@ -18,6 +29,7 @@ export interface Variant {
   readonly height: number | undefined;
   readonly frameRate: number | undefined;
   readonly audioGroup: string | undefined;
+  readonly subtitleGroup?: string | undefined;
 }
 
 /** One `EXT-X-I-FRAME-STREAM-INF`. Rates are bit/s. */
@@ -32,7 +44,7 @@ export interface IFrameVariant {
 
 /** What a multivariant playlist says. */
 export interface MultivariantSnapshot {
-  readonly audioGroups: readonly AudioGroup[];
+  readonly media: readonly MediaRendition[];
   /** In the order in which they are listed; players start with the first. */
   readonly variants: readonly Variant[];
   readonly iframeVariants: readonly IFrameVariant[];
@@ -46,11 +58,11 @@ const DEFAULT_BANDWIDTH = 2_000_000;
  * @param query appended to the URIs of all media playlists, without `?`
  */
 export function renderMultivariantPlaylist(
-  { audioGroups, variants, iframeVariants }: MultivariantSnapshot,
+  { media, variants, iframeVariants }: MultivariantSnapshot,
   query = '',
 ): string {
   const suffix = query === '' ? '' : `?${query}`;
-  const media = audioGroups.map((group) => `#EXT-X-MEDIA:${audioAttributes(group, suffix)}`);
+  const choices = media.map((rendition) => `#EXT-X-MEDIA:${mediaAttributes(rendition, suffix)}`);
   const streams = variants.flatMap((variant) => [
     `#EXT-X-STREAM-INF:${streamAttributes(variant)}`,
     `${variant.uri}${suffix}`,
@@ -60,7 +72,7 @@ export function renderMultivariantPlaylist(
       `#EXT-X-I-FRAME-STREAM-INF:${[...pictureAttributes(variant), `URI="${variant.uri}${suffix}"`].join(',')}`,
   );
   const head = ['#EXTM3U', `#EXT-X-VERSION:${PLAYLIST_VERSION}`, '#EXT-X-INDEPENDENT-SEGMENTS'];
-  return `${[...head, ...media, ...streams, ...iframes].join('\n')}\n`;
+  return `${[...head, ...choices, ...streams, ...iframes].join('\n')}\n`;
 }
 
 /** The rung nearest to 2 Mbit/s first, where players start; then the others from high to low, those without a picture last. */
@@ -74,16 +86,35 @@ export function orderVariants(variants: readonly Variant[]): Variant[] {
   return start === undefined ? sorted : [start, ...sorted.filter((variant) => variant !== start)];
 }
 
-function audioAttributes({ groupId, uri, channels }: AudioGroup, suffix: string): string {
-  const attributes = ['TYPE=AUDIO', `GROUP-ID="${groupId}"`, 'NAME="audio"', 'DEFAULT=YES', 'AUTOSELECT=YES'];
-  if (channels !== undefined) attributes.push(`CHANNELS="${channels}"`);
-  return [...attributes, `URI="${uri}${suffix}"`].join(',');
+function mediaAttributes(rendition: MediaRendition, suffix: string): string {
+  const { type, groupId, name, language, isDefault, isAutoselect, isForced, channels, uri } = rendition;
+  return [
+    `TYPE=${type}`,
+    `GROUP-ID="${groupId}"`,
+    `NAME=${quoted(name)}`,
+    ...(language === undefined ? [] : [`LANGUAGE=${quoted(language)}`]),
+    `DEFAULT=${yesOrNo(isDefault)}`,
+    `AUTOSELECT=${yesOrNo(isAutoselect || isDefault)}`,
+    ...(type === 'SUBTITLES' ? [`FORCED=${yesOrNo(isForced === true)}`] : []),
+    ...(channels === undefined ? [] : [`CHANNELS="${channels}"`]),
+    `URI="${uri}${suffix}"`,
+  ].join(',');
+}
+
+function yesOrNo(value: boolean): 'YES' | 'NO' {
+  return value ? 'YES' : 'NO';
+}
+
+/** A quoted string has neither quotes nor line ends (RFC 8216, section 4.2); a name may come from anybody. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', "'").replace(/\p{Cc}+/gu, ' ')}"`;
 }
 
 function streamAttributes(variant: Variant): string {
   const attributes = pictureAttributes(variant);
   if (variant.frameRate !== undefined) attributes.push(`FRAME-RATE=${variant.frameRate.toFixed(3)}`);
   if (variant.audioGroup !== undefined) attributes.push(`AUDIO="${variant.audioGroup}"`);
+  if (variant.subtitleGroup !== undefined) attributes.push(`SUBTITLES="${variant.subtitleGroup}"`);
   // Players that are not told look for captions in the media first, and Shaka Player fails on a short playlist by it.
   attributes.push('CLOSED-CAPTIONS=NONE');
   return attributes.join(',');

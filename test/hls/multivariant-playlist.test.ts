@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { orderVariants, renderMultivariantPlaylist, type Variant } from '../../src/hls/multivariant-playlist.ts';
+import {
+  type MediaRendition,
+  orderVariants,
+  renderMultivariantPlaylist,
+  type Variant,
+} from '../../src/hls/multivariant-playlist.ts';
 
 function variant(
   uri: string,
@@ -20,10 +25,15 @@ function variant(
   };
 }
 
+function sound(groupId: string, channels: number): MediaRendition {
+  const uri = `${groupId}/audio.m3u8`;
+  return { type: 'AUDIO', groupId, name: 'audio', uri, isDefault: true, isAutoselect: true, channels };
+}
+
 describe('renderMultivariantPlaylist', () => {
   it('states all that a player chooses by', () => {
     const text = renderMultivariantPlaylist({
-      audioGroups: [{ groupId: 'audio', uri: 'audio/audio.m3u8', channels: 2 }],
+      media: [sound('audio', 2)],
       variants: [
         variant('720p/video.m3u8', 720, 3_000_000),
         variant('1080p/video.m3u8', 1080, 6_000_000, { frameRate: 60000 / 1001 }),
@@ -60,10 +70,49 @@ describe('renderMultivariantPlaylist', () => {
     `);
   });
 
+  it('states sounds and subtitles of several languages, whatever their names hold', () => {
+    const uri = (name: string): string => `${name}/index.m3u8`;
+    const plain = { isDefault: false, isAutoselect: false };
+    const text = renderMultivariantPlaylist({
+      media: [
+        { ...sound('stereo', 2), name: 'Deutsch', language: 'de', uri: uri('audio-0') },
+        {
+          ...plain,
+          type: 'AUDIO',
+          groupId: 'stereo',
+          name: 'a "b"\r\nc',
+          language: 'en',
+          uri: uri('audio-1'),
+          channels: 2,
+        },
+        {
+          ...plain,
+          type: 'SUBTITLES',
+          groupId: 'subtitles',
+          name: 'English',
+          isAutoselect: true,
+          uri: uri('subtitles-0'),
+        },
+        { ...plain, type: 'SUBTITLES', groupId: 'subtitles', name: 'Forced', isForced: true, uri: uri('subtitles-1') },
+      ],
+      variants: [variant('720p/index.m3u8', 720, 3_000_000, { audioGroup: 'stereo', subtitleGroup: 'subtitles' })],
+      iframeVariants: [],
+    });
+    expect(text.split('\n').slice(3)).toEqual([
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="stereo",NAME="Deutsch",LANGUAGE="de",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio-0/index.m3u8"',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="stereo",NAME="a \'b\' c",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=NO,CHANNELS="2",URI="audio-1/index.m3u8"',
+      '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subtitles",NAME="English",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="subtitles-0/index.m3u8"',
+      '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subtitles",NAME="Forced",DEFAULT=NO,AUTOSELECT=NO,FORCED=YES,URI="subtitles-1/index.m3u8"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=1500000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="stereo",SUBTITLES="subtitles",CLOSED-CAPTIONS=NONE',
+      '720p/index.m3u8',
+      '',
+    ]);
+  });
+
   it('hands a query on to every playlist', () => {
     const text = renderMultivariantPlaylist(
       {
-        audioGroups: [{ groupId: 'audio', uri: 'audio/audio.m3u8', channels: 2 }],
+        media: [sound('audio', 2)],
         variants: [variant('720p/video.m3u8', 720, 3_000_000)],
         iframeVariants: [{ ...variant('720p/iframes.m3u8', 720, 200_000) }],
       },
