@@ -1,11 +1,12 @@
+import type { FfmpegSource } from '../../ffmpeg/ffmpeg-source.ts';
 import type { ByteSource } from '../../util/byte-source.ts';
 
-/** How ffmpeg or ffprobe open a source: nothing but this very source can be reached through it. */
-export interface FfmpegInput {
-  /** What comes after `-i`: `file:` and an absolute path, or an address on loopback. */
-  readonly url: string;
-  /** Options before `-i`: which protocols and formats may be opened, and how large a picture may be. */
-  readonly options: readonly string[];
+/**
+ * How ffmpeg or ffprobe open a source: nothing but this very source can be reached through it. The address is `file:` and
+ * an absolute path, or one on loopback; the options say which protocols and formats may be opened, and how large a picture
+ * may be.
+ */
+export interface FfmpegInput extends FfmpegSource {
   /** To be called once nothing reads it any more; idempotent. */
   release(): void;
 }
@@ -15,7 +16,7 @@ export interface MediaSource {
   readonly kind: 'file' | 'http';
   /** For people: what was asked for, without credentials and query. Holds no secret. */
   readonly label: string;
-  /** Tells these very bytes from all others: place, size, and modification time or entity tag. May hold secrets. */
+  /** Tells these very bytes from all others: place, size, and modification time or entity tag. Holds no secret. */
   readonly identity: string;
   readonly sizeBytes: number;
   /** Absolute path with symlinks resolved; files only. */

@@ -1,0 +1,166 @@
+import type { LookupFunction } from 'node:net';
+import { type Agent, type Dispatcher, request } from 'undici';
+import { type Clock, systemClock } from '../util/clock.ts';
+import type { Closable } from '../util/closer.ts';
+import { AppError, reasonOf } from '../util/errors.ts';
+import type { AddressGuard } from './address-guard.ts';
+import { guardedAgent } from './guarded-agent.ts';
+import { HostLimiter } from './limiter.ts';
+import { RemoteResponse } from './remote-response.ts';
+import { type RemoteUrl, remoteUrl } from './remote-url.ts';
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const USER_AGENT = 'laddercast';
+
+/** How web servers are reached. Defaults in brackets. */
+export interface RemoteClientOptions {
+  readonly guard: AddressGuard;
+  /** How names are resolved [as the system does]. */
+  readonly lookup?: LookupFunction;
+  readonly clock?: Clock;
+  /** [3000] */
+  readonly connectTimeoutMs?: number;
+  /** From the request to the end of the answer's headers [8000]. */
+  readonly headersTimeoutMs?: number;
+  /** Between two pieces of a body that is being read [10000]. */
+  readonly idleTimeoutMs?: number;
+  /** Requests at a time, a body that is still open included [6]. */
+  readonly maxPerHost?: number;
+  /** [64] */
+  readonly maxTotal?: number;
+  /** Takes why a request failed, for the log; users are not told, or they could scan networks. Holds no secret. */
+  readonly onFailure?: (detail: string) => void;
+}
+
+/** One request. */
+export interface RemoteRequest {
+  readonly target: RemoteUrl;
+  /** `GET` if left out. */
+  readonly method?: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long it may take until its body has ended; no limit if left out. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Fetches from web servers that users name. Every hop of a redirect is checked like the first (at most 5, none from https
+ * to http, credentials go to their own origin only); bodies come undecoded. Holds connections until it is closed.
+ */
+export class RemoteClient implements Closable {
+  readonly #agent: Agent;
+  readonly #guard: AddressGuard;
+  readonly #limiter: HostLimiter;
+  readonly #onFailure: (detail: string) => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RemoteClientOptions) {
+    const { guard, lookup, clock = systemClock, connectTimeoutMs: connectMs = 3_000 } = options;
+    const {
+      headersTimeoutMs: headersMs = 8_000,
+      idleTimeoutMs: idleMs = 10_000,
+      maxPerHost = 6,
+      maxTotal = 64,
+    } = options;
+    this.#guard = guard;
+    this.#agent = guardedAgent(guard, { connectMs, headersMs, idleMs }, lookup);
+    this.#limiter = new HostLimiter({ clock, maxPerHost, maxTotal, maxWaiting: 1_000, maxWaitMs: 15_000 });
+    this.#onFailure = options.onFailure ?? (() => undefined);
+  }
+
+  /**
+   * Sends a request and resolves with the answer, whatever its status, once its headers are there. The answer must be
+   * closed; it holds one of the host's turns until then.
+   * @throws AppError `FORBIDDEN` if the address itself is none that may be fetched, `UNAVAILABLE` for everything else
+   */
+  async open({ target, method = 'GET', headers = {}, timeoutMs, signal }: RemoteRequest): Promise<RemoteResponse> {
+    this.#guard.checkUrl(target.url);
+    const over = new AbortController();
+    const onAbort = (): void => over.abort(new Error('it was aborted'));
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => over.abort(new Error(`it took longer than ${timeoutMs} ms`)), timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const tidy = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    try {
+      if (signal?.aborted === true) onAbort();
+      const { answer, release } = await this.#follow(target, { method, headers, signal: over.signal });
+      return new RemoteResponse(answer.statusCode, answer.headers, answer.body, () => {
+        release();
+        tidy();
+      });
+    } catch (thrown) {
+      tidy();
+      throw this.failure(target, reasonOf(over.signal.aborted ? over.signal.reason : thrown));
+    }
+  }
+
+  /** Reports why something did not work and answers what a user is told instead. */
+  failure(target: RemoteUrl, detail: string): AppError {
+    this.#onFailure(`${target.label}: ${detail}`);
+    return new AppError(
+      'UNAVAILABLE',
+      `"${target.label}" cannot be fetched: its server does not answer as it should, or this server may not reach it`,
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#agent.destroy().catch(() => undefined);
+    return this.#closing;
+  }
+
+  async #follow(first: RemoteUrl, options: HopOptions): Promise<Hop> {
+    let { url, authorization } = first;
+    for (let redirects = 0; ; redirects++) {
+      const hop = await this.#hop(url, authorization, options);
+      const location = REDIRECTS.has(hop.answer.statusCode) ? hop.answer.headers['location'] : undefined;
+      if (typeof location !== 'string') return hop;
+      hop.answer.body.on('error', () => undefined).destroy();
+      hop.release();
+      if (redirects === MAX_REDIRECTS) throw new Error(`it is redirected more than ${MAX_REDIRECTS} times`);
+      const next = remoteUrl(new URL(location, url));
+      this.#guard.checkUrl(next.url);
+      if (url.protocol === 'https:' && next.url.protocol === 'http:') {
+        throw new Error('it is redirected from https to http');
+      }
+      if (next.url.origin !== url.origin) authorization = undefined;
+      url = next.url;
+    }
+  }
+
+  async #hop(url: URL, authorization: string | undefined, { method, headers, signal }: HopOptions): Promise<Hop> {
+    const release = await this.#limiter.acquire(url.host, signal);
+    try {
+      const answer = await request(url, {
+        dispatcher: this.#agent,
+        method,
+        headers: {
+          ...{ 'user-agent': USER_AGENT, accept: '*/*', 'accept-encoding': 'identity', ...headers },
+          ...(authorization !== undefined && { authorization }),
+        },
+        signal,
+      });
+      return { answer, release };
+    } catch (thrown) {
+      release();
+      throw thrown;
+    }
+  }
+}
+
+interface Hop {
+  readonly answer: Dispatcher.ResponseData;
+  /** Ends the turn at the host. */
+  readonly release: () => void;
+}
+
+interface HopOptions {
+  readonly method: 'GET' | 'HEAD';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
