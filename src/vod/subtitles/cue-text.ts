@@ -5,7 +5,6 @@ const KNOWN_TAG =
 const TIME_TAG = /^<(?:\d{2,5}:)?\d{2}:\d{2}\.\d{3}>$/;
 const SOME_TAG = /^<\/?[a-z][^<>]*>$/i;
 const PIECES = /<[^<>\n]*>|&(?:amp|lt|gt|nbsp|lrm|rlm|#\d{1,7}|#x[\da-f]{1,6});|[<>&]/gi;
-const ESCAPED: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' };
 /** What is left of the vector drawings of ASS once their override tags have gone. */
 const DRAWING = /^m(?:\s+(?:[mnlbspc]|-?\d+(?:\.\d+)?))+$/;
 const KNOWN_SETTING = /^(?:vertical|line|position|size|align):[\w%.,-]{1,30}$/;
@@ -17,7 +16,6 @@ const KNOWN_SETTING = /^(?:vertical|line|position|size|align):[\w%.,-]{1,30}$/;
 export function cleanCueText(raw: string): string {
   const text = raw
     .slice(0, MAX_CHARS)
-    // eslint-disable-next-line no-control-regex -- they have no place in a text
     .replace(/[\u0000-\u0009\u000b-\u001f\u007f]+/g, ' ')
     .split('\n')
     .map((line) => line.trim())
@@ -26,9 +24,13 @@ export function cleanCueText(raw: string): string {
     .replace(PIECES, (piece) => {
       if (KNOWN_TAG.test(piece) || TIME_TAG.test(piece)) return piece;
       if (SOME_TAG.test(piece)) return '';
-      return ESCAPED[piece] ?? (piece.startsWith('&') ? piece : piece.replace(/[<>&]/g, (char) => ESCAPED[char]!));
+      return piece.length > 1 && piece.startsWith('&') ? piece : piece.replace(/[<>&]/g, escaped);
     });
   return DRAWING.test(text) ? '' : text;
+}
+
+function escaped(char: string): string {
+  return char === '<' ? '&lt;' : char === '>' ? '&gt;' : '&amp;';
 }
 
 /** Keeps of a cue's settings what places a text; regions are not kept, hence nothing may refer to one. */
