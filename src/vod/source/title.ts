@@ -101,6 +101,8 @@ export interface SubtitleFacts {
   readonly title: string | undefined;
   readonly isDefault: boolean;
   readonly isForced: boolean;
+  /** True if it also tells what is to be heard. */
+  readonly isForHearingImpaired: boolean;
 }
 
 /** How many segments a title has. */
