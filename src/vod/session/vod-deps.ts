@@ -13,7 +13,8 @@ export interface VodDeps {
   readonly segmentTicks: (title: Title, rendition: VodRendition) => readonly number[];
   /** Tells how a rendition is encoded: another answer means other bytes under the same name. */
   readonly fingerprint: (title: Title, rendition: VodRendition) => string;
-  readonly pool: { open(title: Title, rendition: VodRendition): RenditionHandle };
+  /** `startAt`: the segment that is probably asked for first. */
+  readonly pool: { open(title: Title, rendition: VodRendition, options: { startAt: number }): RenditionHandle };
   readonly subtitles: TitleSubtitles;
 }
 
