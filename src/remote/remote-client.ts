@@ -25,7 +25,7 @@ export interface RemoteClientOptions {
   readonly headersTimeoutMs?: number;
   /** Between two pieces of a body that is being read [10000]. */
   readonly idleTimeoutMs?: number;
-  /** Requests at a time, a body that is still open included [6]. */
+  /** Requests at a time, a body that is still open included [16]. */
   readonly maxPerHost?: number;
   /** [64] */
   readonly maxTotal?: number;
@@ -60,7 +60,7 @@ export class RemoteClient implements Closable {
     const {
       headersTimeoutMs: headersMs = 8_000,
       idleTimeoutMs: idleMs = 10_000,
-      maxPerHost = 6,
+      maxPerHost = 16,
       maxTotal = 64,
     } = options;
     this.#guard = guard;
