@@ -13,6 +13,8 @@ export interface CacheLease {
   /** The entry's name. */
   readonly key: string;
   readonly segmentCount: number;
+  /** Bytes of all that is there. */
+  readonly bytes: number;
   /** True if every segment is there and the entry has been sealed. */
   readonly isComplete: boolean;
   /** True once the entry has been invalidated: nothing is found in it, and it has to be acquired or created anew. */

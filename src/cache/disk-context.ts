@@ -8,6 +8,8 @@ export interface DiskContext {
   readonly budgets: readonly ByteBudget[];
   /** Writes a new file. */
   readonly writeFile: (file: string, bytes: Buffer) => Promise<void>;
+  /** Makes room on a disk that is full; true if something could be given up. */
+  readonly relieve: (bytes: number) => Promise<boolean>;
   /** Takes work that nobody waits for until the end; its failure is of no interest. */
   readonly background: (work: Promise<unknown>) => void;
   readonly onWritten: () => void;

@@ -5,6 +5,7 @@ import { AppError, reasonOf } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import { BroadcastStore } from './broadcast-store.ts';
 import { ByteBudget } from './byte-budget.ts';
+import { type DiskBudget, isDiskFull } from './disk-budget.ts';
 import type { DiskContext } from './disk-context.ts';
 import { safeName } from './safe-name.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -16,6 +17,8 @@ interface LiveStoreOptions {
   readonly maxBytes: number;
   /** Disk for one broadcast. */
   readonly maxBroadcastBytes: number;
+  /** What it shares with others: they make room for live segments, which may use most of it. */
+  readonly budget?: DiskBudget;
   /** What may wait to be written; default 128 MiB. */
   readonly maxQueuedBytes?: number;
   readonly logger: Logger;
@@ -35,6 +38,9 @@ interface LiveStoreStats {
   /** Files that went before their time so far, to stay below a limit. */
   readonly evicted: number;
 }
+
+/** Live segments' part of a shared budget at most: something is left for others to work in. */
+const LIVE_SHARE = 0.875;
 
 const MAX_QUEUED_BYTES = 128 * 1024 * 1024;
 
@@ -59,7 +65,8 @@ export class LiveStore implements Closable {
   private constructor(options: LiveStoreOptions) {
     this.#options = options;
     this.#queue = new WriteQueue(options.maxQueuedBytes ?? MAX_QUEUED_BYTES);
-    this.#budget = new ByteBudget(options.maxBytes);
+    const { budget, maxBytes } = options;
+    this.#budget = new ByteBudget(Math.min(maxBytes, LIVE_SHARE * (budget?.maxBytes ?? Infinity)), budget);
   }
 
   /**
@@ -117,6 +124,7 @@ export class LiveStore implements Closable {
     return {
       queue: this.#queue,
       writeFile: this.#options.writeFile ?? ((file, bytes) => writeFile(file, bytes, { flag: 'wx' })),
+      relieve: (bytes) => this.#options.budget?.relieve(bytes) ?? Promise.resolve(false),
       background: (work) => this.#track(work),
       onWritten: () => {
         if (this.#failing) logger.info({ folder: root }, 'live segments are written to disk again');
@@ -130,8 +138,7 @@ export class LiveStore implements Closable {
       },
       onFailed: (error) => {
         this.#failed += 1;
-        const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-        const what = isFull
+        const what = isDiskFull(error)
           ? 'the disk is full: free some, or lower storage.dvrMaxMb'
           : 'a live segment was not written';
         warnOnce({ reason: reasonOf(error) }, `${what}; live goes on, but viewers can go back less far`);

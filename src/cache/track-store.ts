@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '../util/errors.ts';
 import type { Budgeted } from './byte-budget.ts';
+import { isDiskFull } from './disk-budget.ts';
 import type { DiskContext } from './disk-context.ts';
 import { isPlainFileName } from './safe-name.ts';
 
@@ -96,7 +97,7 @@ export class TrackStore {
     try {
       this.#made ??= mkdir(this.#folder, { recursive: true });
       await this.#made;
-      await this.#context.writeFile(temporary, bytes);
+      await this.#writeFile(temporary, bytes);
       await rename(temporary, entry.path);
       this.#context.onWritten();
     } catch (error) {
@@ -111,6 +112,16 @@ export class TrackStore {
     if (entry.isGone) await rm(entry.path, { force: true }).catch(() => undefined);
     else entry.finish();
     return !entry.isGone;
+  }
+
+  async #writeFile(file: string, bytes: Buffer): Promise<void> {
+    try {
+      await this.#context.writeFile(file, bytes);
+    } catch (error) {
+      if (!isDiskFull(error) || !(await this.#context.relieve(bytes.length))) throw error;
+      await rm(file, { force: true });
+      await this.#context.writeFile(file, bytes);
+    }
   }
 }
 
