@@ -4,6 +4,8 @@ import { AppError, reasonOf } from '../../util/errors.ts';
 
 /** Far more than the subtitles of any film. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** What Windows-1252 has from 0x80 to 0x9f, in place of control characters; five are not in use. */
+const WINDOWS_1252 = '€\uFFFD‚ƒ„…†‡ˆ‰Š‹Œ\uFFFDŽ\uFFFD\uFFFD‘’“”•–—˜™š›œ\uFFFDžŸ';
 
 /**
  * Reads a subtitle file beside a film as text: UTF-8 or UTF-16 (with a byte order mark), else Windows-1252.
@@ -33,14 +35,19 @@ async function readBytes(realPath: string): Promise<Buffer> {
 }
 
 /** Turns bytes into text, by their byte order mark, or by whether they are UTF-8. */
-export function decodeText(bytes: Buffer): string {
+function decodeText(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder('windows-1252').decode(bytes);
+    return bytes.toString('latin1').replace(/[\u0080-\u009f]/g, windowsChar);
   }
+}
+
+/** The decoder of Node.js 20 takes Windows-1252 for Latin-1. */
+function windowsChar(char: string): string {
+  return WINDOWS_1252.charAt(char.charCodeAt(0) - 0x80);
 }
 
 /** A system's message would name the path. */
