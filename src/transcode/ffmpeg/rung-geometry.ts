@@ -7,6 +7,9 @@ export interface Size {
   readonly height: number;
 }
 
+/** Pixels of a source, as far as they are known. */
+type SourceSize = Pick<TrackInit, 'width' | 'height'>;
+
 /** Frame rate of sources that do not tell theirs. */
 const ASSUMED_FRAME_RATE = 30;
 /** Declared frame rates outside of these are not believed. */
@@ -17,7 +20,7 @@ const KEYFRAME_INTERVAL_S = 2;
 const FRAME_RATE_TOLERANCE = 0.05;
 
 /** Why a rung has no place on a source of this size, or `undefined` if it has. Never upscaled, equal size is fine. */
-export function sizeObjection(spec: RenditionSpec, init: TrackInit): string | undefined {
+export function sizeObjection(spec: RenditionSpec, init: SourceSize): string | undefined {
   const { width, height } = init;
   if (width === undefined || height === undefined) return undefined;
   const { width: maxWidth = Infinity, height: maxHeight = Infinity } = spec;
@@ -34,7 +37,7 @@ function sizeText({ width, height }: RenditionSpec): string {
 }
 
 /** The rung's size on this source: inside its box, the source's shape, even, never upscaled. */
-export function fittedSize(spec: RenditionSpec, init: TrackInit): Size {
+export function fittedSize(spec: RenditionSpec, init: SourceSize): Size {
   const width = init.width ?? spec.width ?? 1920;
   const height = init.height ?? spec.height ?? 1080;
   const scale = Math.min(1, (spec.width ?? Infinity) / width, (spec.height ?? Infinity) / height);

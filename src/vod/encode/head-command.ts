@@ -1,0 +1,51 @@
+import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
+import { AppError } from '../../util/errors.ts';
+import type { Title, VideoFacts } from '../source/title.ts';
+import type { VodRendition } from '../vod-rendition.ts';
+import { copyAudioCommand, encodeAudioCommand } from './audio-head.ts';
+import { audioGrid } from './audio-grid.ts';
+import { AudioSegmenter } from './audio-segmenter.ts';
+import { reorderDelay } from './canonical-fragment.ts';
+import type { HeadSegment, Segmenter, SegmentRange } from './segment-range.ts';
+import { copyCommand, encodeCommand, latestStart } from './video-head.ts';
+import { VideoSegmenter } from './video-segmenter.ts';
+
+/** Some segments of one rendition. */
+export interface HeadPlan extends SegmentRange {
+  readonly title: Title;
+  readonly rendition: VodRendition;
+  /** Seeks further back than the index says. */
+  readonly careful: boolean;
+}
+
+/** The options of the child that makes these segments. @throws AppError `BAD_MEDIA` if the title has no such track. */
+export function headCommand(plan: HeadPlan): FfmpegCommandLine {
+  const { title, rendition } = plan;
+  if (rendition.kind === 'video') {
+    const request = { ...plan, rendition, video: pictureOf(title) };
+    return rendition.mode === 'copy' ? copyCommand(request) : encodeCommand(request);
+  }
+  const request = { ...plan, rendition, grid: audioGrid(title, rendition) };
+  return rendition.mode === 'copy' ? copyAudioCommand(request) : encodeAudioCommand(request);
+}
+
+/** What turns that child's output into segments. */
+export function headSegmenter(plan: HeadPlan, onSegment: (segment: HeadSegment) => void): Segmenter {
+  const { title, rendition, first, end, careful } = plan;
+  if (rendition.kind === 'audio') {
+    const { channels } = rendition;
+    const fillsToEnd = title.video !== undefined;
+    return new AudioSegmenter({ grid: audioGrid(title, rendition), first, end, channels, fillsToEnd, onSegment });
+  }
+  const video = pictureOf(title);
+  return new VideoSegmenter({
+    ...{ boundaries: title.plan.boundaries, first, end, onSegment },
+    delayTicks: reorderDelay(video),
+    latestStart: careful ? Infinity : latestStart(title, video, first),
+  });
+}
+
+function pictureOf({ video }: Title): VideoFacts {
+  if (video === undefined) throw new AppError('BAD_MEDIA', 'the title has no picture');
+  return video;
+}
