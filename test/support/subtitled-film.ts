@@ -124,6 +124,14 @@ export function textTrack(codec: string, place: number | string): SubtitleFacts 
   return {
     streamIndex: typeof place === 'number' ? place : undefined,
     sidecarPath: typeof place === 'string' ? place : undefined,
-    ...{ codec, kind: 'text', language: undefined, title: undefined, isDefault: false, isForced: false },
+    ...{
+      codec,
+      kind: 'text',
+      language: undefined,
+      title: undefined,
+      isDefault: false,
+      isForced: false,
+      isForHearingImpaired: false,
+    },
   };
 }

@@ -4,6 +4,7 @@ import type { Closable } from '../../util/closer.ts';
 import { type Deferred, deferred } from '../../util/deferred.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
+import { TIMELINE_ORIGIN_TICKS } from '../encode/canonical-fragment.ts';
 import type { Title } from '../source/title.ts';
 import { untilAborted } from './abortable.ts';
 import type { Cue } from './cue.ts';
@@ -13,8 +14,6 @@ import type { Turns } from './turns.ts';
 import { writeSubtitleSegment } from './webvtt-writer.ts';
 import { WindowCues } from './window-cues.ts';
 
-/** Where the timeline of all renditions begins, in their media time. */
-const TIMELINE_ORIGIN_TICKS = 900_000;
 /** A pass that takes no longer than this needs no window before it. */
 const PATIENCE_MS = 300;
 
