@@ -31,11 +31,6 @@ export class BroadcastEvents {
     this.#clock = clock;
   }
 
-  /** Who listens. */
-  get listeners(): number {
-    return this.#listeners.size;
-  }
-
   /**
    * Calls `listener` at once with what is, as if all of it had just begun, and later with what changes.
    * @returns what ends that

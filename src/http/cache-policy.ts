@@ -19,6 +19,12 @@ export const VOD_CACHE = 'max-age=60';
 /** Media of a recording. */
 export const VOD_MEDIA_CACHE = 'max-age=86400, immutable';
 
+/** Playlists of a file: their URL is a secret between the viewer and this server. */
+export const FILE_PLAYLIST_CACHE = 'private, max-age=10';
+
+/** Subtitles of a file: what cannot be read at first may be there a moment later. */
+export const FILE_SUBTITLE_CACHE = 'max-age=60';
+
 /** Media may be cached for this much longer than it can be in a playlist. */
 const EXTRA_SECONDS = 60;
 

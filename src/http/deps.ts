@@ -6,7 +6,9 @@ import type { LadderStore } from '../ladder/ladder-store.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import type { MediaFolders, SegmentCacheAdmin } from './files-routes.ts';
 import type { ArchiveReply, EncodersReply, RungReply, TranscodeReply } from './schemas.ts';
+import type { FileSessions } from './vod-routes.ts';
 
 /** What the packager tells of one broadcast. */
 export interface PackagedBroadcast {
@@ -50,12 +52,16 @@ export interface HttpDeps {
     /** Resolves when it has gone; false if there is none of this id. */
     delete(id: string): Promise<boolean>;
   };
+  /** Left out: no files are played. */
+  readonly vod?: FileSessions;
+  readonly media?: MediaFolders;
+  readonly segmentCache?: SegmentCacheAdmin;
   readonly encoders: { report(): EncodersReply | Promise<EncodersReply> };
   readonly metrics: Pick<Metrics, 'render'>;
   /** Whether `/metrics` answers without the admin token. */
   readonly publicMetrics: boolean;
   /** Why the server is not ready to take streams, `undefined` once it is. */
   readonly unreadyReason: () => string | undefined;
-  /** Registers the playback routes (`/hls/…`) with their own CORS and caching. */
+  /** Registers the playback routes of broadcasts (`/hls/…`) with their own CORS and caching. */
   readonly playback: (app: FastifyInstance) => void | Promise<void>;
 }

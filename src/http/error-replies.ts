@@ -22,9 +22,11 @@ export function errorReply(statusCode: number, code: string, message: string): E
 /** Answers whatever a handler, a hook or fastify threw. Faults of ours are logged and told without detail. */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
   const { statusCode, code, message } = toErrorReply(error);
-  if (statusCode >= 500) {
-    const url = request.url.split('?')[0];
-    logger.error({ method: request.method, url, reason: reasonOf(error), stack: error.stack }, 'request failed');
+  if (statusCode === 500) {
+    logger.error(
+      { method: request.method, url: loggedPath(request), reason: reasonOf(error), stack: error.stack },
+      'request failed',
+    );
   }
   if (statusCode === 401) void reply.header('www-authenticate', 'Bearer realm="laddercast"');
   void reply
@@ -32,6 +34,11 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     .header('cache-control', 'no-store')
     .type('application/json; charset=utf-8')
     .send(errorReply(statusCode, code, message));
+}
+
+/** Neither the query nor the id of a session of a file: who knows it may play. */
+function loggedPath({ url }: FastifyRequest): string {
+  return (url.split('?')[0] ?? '').replace(/^(\/vod|\/api\/v1\/vod)\/[^/]+/, '$1/…');
 }
 
 /** Says which key of a body, query or path is wrong. */

@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { targetDurationSeconds } from '../hls/hls-options.ts';
 import { type ArchivePlayback, archivePlaybackRoutes } from './archive-playback-routes.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { LiveReplies, type PlaybackOrigin } from './live-replies.ts';
 import type { BroadcastParams, FileParams } from './playback-paths.ts';
+import { playbackScope } from './playback-scope.ts';
 import { type Stills, stillsRoutes } from './stills-routes.ts';
 
 /** What the playback routes need. */
@@ -17,48 +18,18 @@ interface HlsRoutesOptions {
   readonly dvrMs?: number;
 }
 
-/** Any page may play; nothing here depends on cookies. On every answer below `/hls/`. */
-export const CORS_HEADERS = Object.freeze({
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers':
-    'Content-Length, Content-Range, Content-Encoding, Accept-Ranges, ETag, Date, Age, Retry-After',
-});
-
-const PREFLIGHT_HEADERS = Object.freeze({
-  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
-  'access-control-allow-headers': 'Range, If-Range, If-None-Match, Authorization, Content-Type',
-  'access-control-max-age': '86400',
-});
-
-/** Seconds after which a client that was told 503 may ask again. */
-const RETRY_AFTER = '1';
-
 /**
  * Playback: `/hls/:app/:name/index.m3u8`, and below it `:rendition/video.m3u8`, `audio.m3u8`, `iframes.m3u8` and the media
  * that those name, `clip.m3u8`, recordings and pictures. Every answer carries CORS headers, failures included; no failure is
  * cached.
  */
 export async function hlsRoutes(app: FastifyInstance, options: HlsRoutesOptions): Promise<void> {
-  await app.register(
-    (scope, _, done) => {
-      scope.addHook('onRequest', (_request, reply, next) => {
-        void reply.headers(CORS_HEADERS);
-        next();
-      });
-      scope.addHook('onSend', (_request, reply, _payload, next) => {
-        if (reply.statusCode >= 400) void reply.header('cache-control', 'no-store').removeHeader('etag');
-        if (reply.statusCode === 503) void reply.header('retry-after', RETRY_AFTER);
-        next();
-      });
-      liveRoutes(scope, options);
-      if (options.archives !== undefined) archivePlaybackRoutes(scope, options.archives);
-      if (options.stills !== undefined) stillsRoutes(scope, options.stills);
-      scope.options('/*', (_request, reply) => reply.code(204).headers(PREFLIGHT_HEADERS).send());
-      scope.setNotFoundHandler(notFound);
-      done();
-    },
-    { prefix: '/hls' },
-  );
+  const entry = '/hls/APP/NAME/index.m3u8';
+  await playbackScope(app, { prefix: '/hls', methods: 'GET, HEAD, OPTIONS', entry }, (scope) => {
+    liveRoutes(scope, options);
+    if (options.archives !== undefined) archivePlaybackRoutes(scope, options.archives);
+    if (options.stills !== undefined) stillsRoutes(scope, options.stills);
+  });
 }
 
 function liveRoutes(app: FastifyInstance, { origin, dvrMs = 0 }: HlsRoutesOptions): void {
@@ -77,10 +48,4 @@ function liveRoutes(app: FastifyInstance, { origin, dvrMs = 0 }: HlsRoutesOption
     else if (file.endsWith('.m3u8')) live.playlist(request, reply);
     else live.media(request, reply);
   });
-}
-
-function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = JSON.stringify(request.url.split('?')[0]?.slice(0, 100));
-  const message = `there is no ${request.method} ${path}; see /hls/APP/NAME/index.m3u8`;
-  return reply.code(404).send({ statusCode: 404, error: 'Not Found', code: 'NOT_FOUND', message });
 }

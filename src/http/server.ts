@@ -9,14 +9,17 @@ import type { HttpDeps } from './deps.ts';
 import { answerClientError, answerError, describeInvalid, errorReply } from './error-replies.ts';
 import { eventsRoutes } from './events-routes.ts';
 import { healthRoutes } from './health-routes.ts';
-import { CORS_HEADERS } from './hls-routes.ts';
+import { cacheRoutes, mediaRoutes } from './files-routes.ts';
 import type { HttpApp } from './http-app.ts';
 import { HTTP_LIMITS } from './http-limits.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { registerOpenApi } from './openapi.ts';
 import { pagesRoutes } from './pages-routes.ts';
+import { CORS_HEADERS, PLAYBACK_PREFIXES } from './playback-scope.ts';
 import { renditionsRoutes } from './renditions-routes.ts';
 import { transcodesRoutes } from './transcodes-routes.ts';
+import { vodPlaybackRoutes } from './vod-playback-routes.ts';
+import { vodRoutes } from './vod-routes.ts';
 import { boundServer, type TlsCertificate, tlsOptions } from './transport.ts';
 
 /** How the server is reached. */
@@ -45,7 +48,8 @@ export async function createHttpServer(
     schemaErrorFormatter: describeInvalid,
     frameworkErrors: (error, request, reply) => {
       // Refused before any route, so the playback routes' own hooks do not run.
-      if (request.url.startsWith('/hls/')) void reply.headers(CORS_HEADERS);
+      const isPlayback = PLAYBACK_PREFIXES.some((prefix) => request.url.startsWith(`${prefix}/`));
+      if (isPlayback) void reply.headers(CORS_HEADERS);
       answerError(error, request, reply, logger);
     },
     clientErrorHandler: answerClientError,
@@ -75,6 +79,8 @@ export async function createHttpServer(
     await pagesRoutes(scope.withTypeProvider<TypeBoxTypeProvider>());
   });
   await app.register(async (scope) => deps.playback(scope));
+  const { vod } = deps;
+  if (vod !== undefined) await app.register((scope) => vodPlaybackRoutes(scope, vod));
   await app.register((scope) => restRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps), { prefix: '/api/v1' });
   await app.ready();
   return app;
@@ -123,5 +129,9 @@ function restRoutes(app: HttpApp, deps: HttpDeps): Promise<void> {
   eventsRoutes(app, deps);
   archivesRoutes(app, deps);
   transcodesRoutes(app, deps);
+  const { vod, media, segmentCache, clock } = deps;
+  if (vod !== undefined) vodRoutes(app, { vod, clock });
+  if (media !== undefined) mediaRoutes(app, media);
+  if (segmentCache !== undefined) cacheRoutes(app, segmentCache);
   return Promise.resolve();
 }
