@@ -1,4 +1,5 @@
 import type { TrackInit } from '../../media/fragment.ts';
+import type { ErrorCode } from '../../util/errors.ts';
 import type { Title } from '../source/title.ts';
 import type { VodRendition } from '../vod-rendition.ts';
 
@@ -17,19 +18,21 @@ export interface HeadEnd {
   readonly lastIndex: number | undefined;
   /** For people; given for `failed`. */
   readonly reason?: string;
+  /** Given for `failed` if it is not the encoder's fault, e.g. `BAD_MEDIA`, or `GONE` for a source that has changed. */
+  readonly code?: ErrorCode;
 }
 
 /** One encoder of a rendition: makes a run of segments in order. */
 export interface EncodingHead {
   start(): void;
-  /** Known before the first segment; rejects if there is none. */
+  /** Rejects at the end if there is none. Need not be known before the first segment. */
   readonly init: Promise<TrackInit>;
   /** Stops making more, costs no time; what is made already may still come. */
   pause(): void;
   resume(): void;
   /** Resolves once the encoder is gone; no segment comes after that. Idempotent. */
   close(): Promise<unknown>;
-  /** Never rejects. */
+  /** Resolves once the process is gone and every segment has been handed over. Never rejects. */
   readonly done: Promise<HeadEnd>;
 }
 

@@ -1,7 +1,18 @@
 import type { HeadReport } from './rendition-handle.ts';
 
+/** What has happened since a pool was made. */
+export interface PoolCounters {
+  /** Processes. */
+  headsStarted: number;
+  headsFailed: number;
+  /** Segments. */
+  segmentsEncoded: number;
+  /** Segments that were there when somebody asked for them. */
+  hits: number;
+}
+
 /** What a rendition pool does and has done. A snapshot. */
-export interface PoolReport {
+export interface PoolReport extends Readonly<PoolCounters> {
   /** Encoders that run now, paused ones included, and how many may. */
   readonly running: number;
   readonly maxEncoders: number;
@@ -9,11 +20,6 @@ export interface PoolReport {
   readonly waiting: number;
   /** Segments that somebody waits for. */
   readonly wanted: number;
-  /** Since the pool was made: processes started, those that failed, segments made, and requests that the cache answered. */
-  readonly headsStarted: number;
-  readonly headsFailed: number;
-  readonly segmentsEncoded: number;
-  readonly hits: number;
   readonly heads: readonly PooledHeadReport[];
 }
 

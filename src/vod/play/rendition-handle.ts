@@ -5,6 +5,8 @@ export interface RenditionProgress {
   readonly segmentCount: number;
   /** Segments that are in the cache. Zero until the rendition has been asked for something. */
   readonly encoded: number;
+  /** What those and the init take there. */
+  readonly bytes: number;
   /** True once everything is there, subtitles included, and the entry is sealed. */
   readonly isComplete: boolean;
   /** What is being encoded now. */
