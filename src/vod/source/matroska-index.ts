@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../util/byte-source.ts';
 import { AppError } from '../../util/errors.ts';
+import { EncryptedMediaError } from './encrypted-media.ts';
 import { elementOf, elementsOf, readElementHeader, uintOf } from './ebml.ts';
 import type { VideoIndex } from './video-index.ts';
 
@@ -47,7 +48,7 @@ const TICKS_PER_NANOSECOND = 90_000 / 1e9;
  * Reads when the keyframes of a Matroska file's picture are shown from its `Cues` alone; `undefined` if those do not tell:
  * there are none, or fewer than two for the picture, or the file is cut off.
  * @param ordinal of the picture among the file's video tracks, from 0
- * @throws AppError `BAD_MEDIA` for what is malformed, encrypted or over a limit, and as `ByteSource.read` does
+ * @throws EncryptedMediaError, AppError `BAD_MEDIA` for what is malformed or over a limit, and as `ByteSource.read` does
  */
 export async function readMatroskaIndex(
   bytes: ByteSource,
@@ -73,7 +74,7 @@ export async function readMatroskaIndex(
       Math.max(0, (points[index + 1]?.position ?? position + average) - position),
     ),
     isClosed: undefined,
-    beginsHidden: false,
+    hidesFrames: false,
     reorderTicks: undefined,
     config: track.config,
   };
@@ -145,7 +146,7 @@ function videoTracks(tracks: Buffer): { number: number; config: Buffer | undefin
 function refuseEncryption(encodings: Buffer): void {
   for (const { id, body } of elementsOf(encodings)) {
     if (id === ID.contentEncoding && elementOf(body, ID.contentEncryption) !== undefined) {
-      throw new AppError('BAD_MEDIA', 'the picture is encrypted; only files without copy protection can be played');
+      throw new EncryptedMediaError();
     }
   }
 }

@@ -1,5 +1,6 @@
 import { runFfprobe } from '../../ffmpeg/ffprobe.ts';
 import { AppError } from '../../util/errors.ts';
+import { EncryptedMediaError } from './encrypted-media.ts';
 import type { FfmpegInput } from './media-source.ts';
 import { type JsonObject, ProbeFields } from './probe-fields.ts';
 import type { AudioFacts, SubtitleFacts, VideoFacts } from './title.ts';
@@ -82,7 +83,7 @@ export function parseProbe(output: Buffer): ProbedMedia {
   const startTicks = ticksOf(format.number('start_time')) ?? 0;
   const streams = root.children('streams').slice(0, MAX_STREAMS);
   if (streams.some((stream) => ENCRYPTED_TAGS.has(stream.text('codec_tag_string') ?? ''))) {
-    throw new AppError('BAD_MEDIA', 'the source is encrypted; only files without copy protection can be played');
+    throw new EncryptedMediaError();
   }
   const known = streams.filter((stream) => stream.text('codec_name') !== undefined);
   const videos = streams.filter((stream) => stream.text('codec_type') === 'video' && !isCover(stream));

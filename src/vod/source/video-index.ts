@@ -8,12 +8,12 @@ export interface VideoIndex {
   readonly frames: Float64Array | undefined;
   /** When the last frame ends; `undefined` if it is not known. */
   readonly endTicks: number | undefined;
-  /** Bytes from each of `keyframes` to the next; `undefined` if they are not known. */
-  readonly gopBytes: Float64Array | undefined;
+  /** Bytes from each of `keyframes` to the next. */
+  readonly gopBytes: Float64Array;
   /** True if nothing is shown before the keyframe that it follows in the file; `undefined` if that is not known. */
   readonly isClosed: boolean | undefined;
-  /** True if the first frames need a keyframe that is not shown. */
-  readonly beginsHidden: boolean;
+  /** True if frames are not shown that lie between a keyframe and the next, or a keyframe is not that others need. */
+  readonly hidesFrames: boolean;
   /** See `CopyFacts.reorderTicks`; `undefined` if `frames` is. */
   readonly reorderTicks: number | undefined;
   /** The decoder's configuration as the container has it. */
@@ -44,7 +44,7 @@ export class VideoIndexBuilder {
   #keyIsHidden = false;
   #endTicks = -Infinity;
   #isClosed = true;
-  #beginsHidden = false;
+  #hidesFrames = false;
 
   /** @param maxFrames more frames than these are not held: the index then tells keyframes only. */
   constructor(maxFrames: number = MAX_FRAMES) {
@@ -63,13 +63,13 @@ export class VideoIndexBuilder {
     }
     if (this.#keyTicks === undefined) return;
     if (!this.#keyIsHidden) this.#gopBytes.addToLast(bytes);
+    if (isHidden !== this.#keyIsHidden) this.#hidesFrames = true;
     if (isHidden) return;
     if (ptsTicks < this.#keyTicks) {
       this.#isClosed = false;
       // Shown before the first keyframe of all: it needs frames that are not there.
-      if (this.#keyframes.length <= 1 && !this.#beginsHidden) return;
+      if (this.#keyframes.length === 1 && !this.#hidesFrames) return;
     }
-    if (this.#keyIsHidden) this.#beginsHidden = true;
     this.#endTicks = Math.max(this.#endTicks, ptsTicks + durationTicks);
     this.#frames?.push(ptsTicks);
     if (this.#frames !== undefined && this.#frames.length > this.#maxFrames) this.#frames = undefined;
@@ -86,12 +86,12 @@ export class VideoIndexBuilder {
     const decoded = this.#frames?.toArray();
     const frames = decoded?.slice().sort();
     return {
-      keyframes: inOrder ? keyframes : keyframes.sort(),
+      keyframes: keyframes.sort(),
       frames,
       endTicks: this.#endTicks,
-      gopBytes: inOrder ? this.#gopBytes.toArray() : undefined,
+      gopBytes: this.#gopBytes.toArray(),
       isClosed: this.#isClosed && inOrder,
-      beginsHidden: this.#beginsHidden,
+      hidesFrames: this.#hidesFrames,
       reorderTicks: frames?.reduce((most, ticks, index) => Math.max(most, ticks - (decoded?.[index] ?? ticks)), 0),
       config,
     };
