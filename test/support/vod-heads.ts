@@ -100,11 +100,12 @@ export async function sourceFrames(title: Title, first = 0, end = segmentCount(t
 
 /** Where two lists of frames differ; empty if nowhere. Times may be a tick apart. */
 export function differences(actual: readonly TimecodedFrame[], expected: readonly TimecodedFrame[]): string[] {
-  const text = (frame: TimecodedFrame | undefined): string => (frame ? `${frame.number}@${frame.pts}` : 'none');
+  const text = (frame: TimecodedFrame | undefined): string =>
+    frame === undefined ? 'none' : `${frame.number}@${frame.pts}`;
   return Array.from(
     { length: Math.max(actual.length, expected.length) },
     (_, at) => [actual[at], expected[at]] as const,
   )
-    .filter(([a, b]) => a === undefined || b === undefined || a.number !== b.number || Math.abs(a.pts - b.pts) > 1)
+    .filter(([a, b]) => a?.number !== b?.number || Math.abs((a?.pts ?? 0) - (b?.pts ?? 0)) > 1)
     .map(([a, b]) => `${text(a)} instead of ${text(b)}`);
 }

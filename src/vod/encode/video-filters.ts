@@ -6,6 +6,8 @@ import { justBefore, sourceSeconds } from './head-time.ts';
 const DEINTERLACER_FRAMES = 3.5;
 /** How long before its first frame a head begins to read, to find the subtitle that is already shown; ticks. */
 const SUBTITLE_LEAD_TICKS = 10 * 90_000;
+/** All pictures with a high dynamic range have these colours, but not all files say so. */
+const WIDE_COLOURS = 'setparams=color_primaries=bt2020:colorspace=bt2020nc';
 /** Brings PQ and HLG into what every screen shows; after scaling, since it is the most expensive part. */
 const TONE_MAPPING = [
   'zscale=t=linear:npl=100',
@@ -70,7 +72,7 @@ function thinned(title: Title, video: VideoFacts, { spec }: VodVideo): string[] 
 
 function scaled({ isHdr }: VideoFacts, { width, height }: VodVideo): string[] {
   if (!isHdr) return [`scale=${width}:${height}`, 'setsar=1'];
-  return [`zscale=w=${width}:h=${height}`, ...TONE_MAPPING, 'setsar=1'];
+  return [WIDE_COLOURS, `zscale=w=${width}:h=${height}`, ...TONE_MAPPING, 'setsar=1'];
 }
 
 function deinterlacerTicks({ isInterlaced, frameRate }: VideoFacts): number {
