@@ -1,17 +1,18 @@
 import path from 'node:path';
+import { openFiles } from './app/files.ts';
 import { openPorts, type ServerUrls } from './app/listeners.ts';
+import type { Parts } from './app/parts.ts';
+import { openStorage, storageFigures } from './app/storage.ts';
 import { AdminToken } from './auth/admin-token.ts';
 import { resolveSecrets, type Secrets } from './auth/secrets.ts';
 import { ConfiguredStreamKeys } from './auth/stream-keys.ts';
 import { onReaderError } from './broadcast/reader-errors.ts';
 import { BroadcasterRegistry, type TrackDirectory } from './broadcast/registry.ts';
 import { broadcastSettings } from './config/broadcast-settings.ts';
-import { LiveStore } from './cache/live-store.ts';
+import { FolderLock } from './cache/folder-lock.ts';
 import type { Config } from './config/schema.ts';
 import { targetDurationSeconds } from './hls/hls-options.ts';
-import { Archives } from './hls/archives.ts';
 import { HlsOrigin } from './hls/hls-origin.ts';
-import { SequenceStore } from './hls/sequence-store.ts';
 import { hlsRoutes } from './http/hls-routes.ts';
 import { stalledTimeoutMs } from './http/http-limits.ts';
 import { Publishers } from './ingest/publishers.ts';
@@ -33,6 +34,7 @@ import { type Clock, systemClock } from './util/clock.ts';
 import { type Closable, Closer } from './util/closer.ts';
 import { reasonOf } from './util/errors.ts';
 import type { Logger } from './util/logger.ts';
+import { VOD_HOLD_MS } from './vod/session/hold.ts';
 
 /** A running server: every part of it, composed. */
 export interface RunningApp extends Closable, ServerUrls {
@@ -58,36 +60,43 @@ export async function startApp(
   { clock = systemClock, scrubber = new Scrubber() }: { clock?: Clock; scrubber?: Scrubber } = {},
 ): Promise<RunningApp> {
   const closer = new Closer();
+  const own = <T extends Closable>(part: T): T => {
+    closer.add(() => part.close());
+    return part;
+  };
   try {
+    const lock = own(await FolderLock.acquire(config.dataDir));
     const secrets = await resolveSecrets(config);
     scrubber.hide(secrets.adminToken, secrets.streamKey, ...config.streamKeys.map(({ key }) => key));
-    return await compose({ config, secrets, logger, clock, closer });
+    const app = await compose({ config, secrets, logger, clock, closer, own });
+    lock.setInfo({ pid: process.pid, httpUrl: app.httpUrl });
+    return app;
   } catch (error) {
     await closer.close();
     throw error;
   }
 }
 
-interface Composition {
-  readonly config: Config;
+interface Composition extends Parts {
   readonly secrets: Secrets;
-  readonly logger: Logger;
-  readonly clock: Clock;
   readonly closer: Closer;
 }
 
 /** Data flows from the bottom of this function to its top: publishers feed the registry, which feeds the rest. */
-async function compose({ config, secrets, logger, clock, closer }: Composition): Promise<RunningApp> {
-  const own = <T extends Closable>(child: T): T => {
-    closer.add(() => child.close());
-    return child;
-  };
+async function compose(parts: Composition): Promise<RunningApp> {
+  const { config, secrets, logger, clock, closer, own } = parts;
   closer.add(onReaderError((error) => logger.error({ reason: reasonOf(error) }, 'a reader of the registry failed')));
 
   const registry = new BroadcasterRegistry();
   const settings = broadcastSettings(config);
-  const storage = await openStorage({ config, clock, logger, own });
-  const origin = own(new HlsOrigin({ directory: registry, clock, logger, settings, options: config.hls, ...storage }));
+  const storage = await openStorage(parts);
+  const { store, archives, sequences, cache } = storage;
+  const origin = own(
+    new HlsOrigin({
+      ...{ directory: registry, clock, logger, settings, options: config.hls },
+      ...{ store, archives, sequences },
+    }),
+  );
   const ladders = await LadderStore.open({
     ladders: await loadLadders(config.ladders, READY_LADDERS),
     stateFile: path.join(config.dataDir, 'ladders.json'),
@@ -108,6 +117,7 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
   const stills = own(
     new Stills({ keyframes: (broadcast) => origin.keyframes(broadcast), binaryPath: encoders.binary.path, clock }),
   );
+  const files = await openFiles(parts, { cache, encoders, ladders });
   const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
 
   let unreadyReason: string | undefined = 'starting';
@@ -119,19 +129,20 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     viewers: () => origin.describe().reduce((sum, { viewers }) => sum + viewers, 0),
     blockedRequests: () => origin.waitingRequests,
     renderedPlaylists: () => origin.renderedPlaylists,
+    files: () => files.figures(),
+    storage: () => storageFigures(storage),
   });
   const urls = await openPorts({
     ...{ config, clock, logger, closer, gate: publishers },
     websocket: new WsIngest({ gate: publishers, clock, logger }),
-    stalledMs: stalledTimeoutMs(3_000 * targetDurationSeconds(config.hls.segmentTargetMs)),
+    stalledMs: stalledTimeoutMs(Math.max(VOD_HOLD_MS, 3_000 * targetDurationSeconds(config.hls.segmentTargetMs))),
     http: {
       ...{ logger, clock, ladders, directory: registry, publishers, runner, encoders, metrics, origin },
-      viewers: origin.viewers,
-      archives: storage.archives,
+      ...{ viewers: origin.viewers, archives, vod: files.sessions, media: files.sources, segmentCache: cache },
       adminToken: new AdminToken(secrets.adminToken),
       publicMetrics: config.publicMetrics,
       unreadyReason: () => unreadyReason,
-      playback: (app) => hlsRoutes(app, { origin, stills, archives: storage.archives, dvrMs: longestDvrMs(config) }),
+      playback: (app) => hlsRoutes(app, { origin, stills, archives, dvrMs: longestDvrMs(config) }),
     },
   });
   unreadyReason = undefined;
@@ -141,31 +152,6 @@ async function compose({ config, secrets, logger, clock, closer }: Composition):
     directory: registry,
     bannerFacts: { ...urls, newSecrets: newSecrets(secrets), secretsFile: secrets.file },
     close: () => closer.close(),
-  };
-}
-
-/** What outlives segments in memory: older segments, recordings, and the numbers that playlists have used up. */
-async function openStorage({
-  config: { dataDir, hls, storage },
-  clock,
-  logger,
-  own,
-}: Pick<Composition, 'config' | 'clock' | 'logger'> & { own: <T extends Closable>(child: T) => T }) {
-  const bytes = (megabytes: number): number => megabytes * 1024 * 1024;
-  const within = (name: string): string => path.join(dataDir, name);
-  return {
-    store: own(
-      await LiveStore.open({
-        root: within('live'),
-        maxBytes: bytes(storage.dvrMaxMb),
-        maxBroadcastBytes: bytes(hls.dvrMaxMb),
-        logger,
-      }),
-    ),
-    archives: own(
-      await Archives.open({ root: within('archives'), maxBytes: bytes(storage.archiveMaxMb), clock, logger }),
-    ),
-    sequences: own(await SequenceStore.open({ file: within('sequences.json'), clock, logger })),
   };
 }
 

@@ -22,6 +22,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   stills: ['util', 'media', 'ffmpeg'],
   check: ['util'],
   remote: ['util'],
+  'pre-encode': ['util'],
   vod: ['util', 'media', 'ladder', 'ffmpeg', 'transcode', 'cache', 'hls', 'remote'],
   http: [
     'util',
@@ -56,7 +57,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'vod',
     'http',
   ],
-  main: ['util', 'config', 'observability', 'app'],
+  main: ['util', 'config', 'observability', 'pre-encode', 'app'],
   cli: ['main'],
 };
 

@@ -1,4 +1,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import {
+  FILE_FIGURES,
+  type FileFigures,
+  type PublishedFigure,
+  STORAGE_FIGURES,
+  type StorageFigures,
+} from './file-figures.ts';
 
 /** What the metrics need of one transcode row, see `GET /api/v1/transcodes`. */
 export interface TranscodeFigures {
@@ -27,6 +34,8 @@ export interface MetricsSources {
   readonly blockedRequests: () => number;
   /** Versions of playlists that were rendered so far; one serves all who ask for it. */
   readonly renderedPlaylists: () => number;
+  readonly files: () => FileFigures;
+  readonly storage: () => StorageFigures;
 }
 
 const LABELS = ['factory', 'rendition'] as const;
@@ -57,6 +66,8 @@ export class Metrics {
     this.#gauge('blocked_requests', 'Playback requests held back until there is what they ask for', blockedRequests);
     this.#total('publisher_returns', 'Publishers that came back to a broadcast that waited for them', publisherReturns);
     this.#total('rendered_playlists', 'Versions of media playlists that were rendered', renderedPlaylists);
+    this.#publish(FILE_FIGURES, sources.files);
+    this.#publish(STORAGE_FIGURES, sources.storage);
   }
 
   /** All figures as of now in Prometheus' text format, with its media type. */
@@ -144,6 +155,14 @@ export class Metrics {
         for (const { protocol } of publishers()) this.inc({ protocol });
       },
     });
+  }
+
+  #publish<Figures>(published: readonly PublishedFigure<Figures>[], figures: () => Figures): void {
+    for (const { name, help, kind, figure } of published) {
+      const read = (): number => figure(figures());
+      if (kind === 'gauge') this.#gauge(name, help, read);
+      else this.#total(name, help, read);
+    }
   }
 
   #total(name: string, help: string, figure: () => number): void {

@@ -1,4 +1,5 @@
-// `npm start`: all set-up, then the server, in this very process.
+#!/usr/bin/env node
+// `npm start` and `npx laddercast`: all set-up, then what the arguments ask for, in this very process.
 import { setUp } from './set-up.mjs';
 
 const argv = process.argv.slice(2);

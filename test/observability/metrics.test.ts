@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FileFigures, StorageFigures } from '../../src/observability/file-figures.ts';
 import { Metrics, type TranscodeFigures } from '../../src/observability/metrics.ts';
 
 const row = (overrides: Partial<TranscodeFigures> = {}): TranscodeFigures => ({
@@ -13,6 +14,30 @@ const row = (overrides: Partial<TranscodeFigures> = {}): TranscodeFigures => ({
   ...overrides,
 });
 
+const files: FileFigures = {
+  activeSessions: 4,
+  encodersRunning: 2,
+  encodersWaiting: 1,
+  encodersStarted: 9,
+  encodersFailed: 3,
+  segmentsEncoded: 70,
+  segmentHits: 80,
+};
+
+const storage: StorageFigures = {
+  maxBytes: 5000,
+  usedBytes: 4000,
+  liveBytes: 1000,
+  entries: 6,
+  hits: 10,
+  partialHits: 11,
+  misses: 12,
+  evictions: 13,
+  invalidations: 14,
+  liveDropped: 15,
+  liveFailed: 16,
+};
+
 const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
   const metrics = new Metrics({
     transcodes: () => rows,
@@ -22,6 +47,8 @@ const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
     viewers: () => 3,
     blockedRequests: () => 7,
     renderedPlaylists: () => 11,
+    files: () => files,
+    storage: () => storage,
   });
   return (await metrics.render()).text.split('\n');
 };
@@ -54,6 +81,19 @@ describe('the metrics', () => {
     expect(lines.filter((line) => /^laddercast_transcode_lag.*audio/.test(line))).toEqual([]);
   });
 
+  it('tell what files that are played and the shared disk cost', async () => {
+    const lines = await render([]);
+    const told = lines.filter((line) => /^laddercast_(vod|storage|cache|live_files)_/.test(line));
+    expect(Object.fromEntries(told.map((line) => line.replace('laddercast_', '').split(' ')))).toEqual({
+      ...{ vod_sessions: '4', vod_encoders_running: '2', vod_encoders_waiting: '1', vod_encoders_started_total: '9' },
+      ...{ vod_encoders_failed_total: '3', vod_segments_encoded_total: '70', vod_segment_hits_total: '80' },
+      ...{ storage_max_bytes: '5000', storage_used_bytes: '4000', storage_live_bytes: '1000', cache_entries: '6' },
+      ...{ cache_hits_total: '10', cache_partial_hits_total: '11', cache_misses_total: '12' },
+      ...{ cache_evictions_total: '13', cache_invalidations_total: '14' },
+      ...{ live_files_dropped_total: '15', live_files_failed_total: '16' },
+    });
+  });
+
   it('count publishers by protocol, broadcasts that wait, viewers, and the process itself', async () => {
     const lines = await render([]);
     expect(lines).toContain('laddercast_publishers{protocol="rtmp"} 0');
@@ -76,6 +116,8 @@ describe('the metrics', () => {
       viewers: () => 0,
       blockedRequests: () => 0,
       renderedPlaylists: () => 0,
+      files: () => files,
+      storage: () => storage,
     });
     await metrics.render();
     expect((await metrics.render()).text).toContain('fragments_total{factory="ffmpeg",rendition="720p"} 10');
