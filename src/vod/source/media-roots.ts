@@ -65,9 +65,10 @@ export class MediaRoots {
       if (inside.length > 0) return inside.map((root) => ({ root, below: path.relative(root.path, name) }));
       throw new AppError('FORBIDDEN', `"${name}" is not below a media root`);
     }
-    const [first = '', ...rest] = name.split('/');
-    const named = this.roots.filter((root) => root.name === first).map((root) => ({ root, below: rest.join('/') }));
-    return [...named, ...this.roots.map((root) => ({ root, below: name }))];
+    const plain = path.normalize(name);
+    const [first = '', ...rest] = plain.split(path.sep);
+    const named = this.roots.filter((root) => root.name === first).map((root) => ({ root, below: path.join(...rest) }));
+    return [...named, ...this.roots.map((root) => ({ root, below: plain }))];
   }
 }
 
