@@ -29,7 +29,9 @@ export async function loadEntry(folder: string, context: CacheContext): Promise<
   const lastUsedMs = (await stat(path.join(folder, FACTS_FILE))).mtimeMs;
   const names = new Set(await readdir(folder));
   if (!names.has(initName(facts.format))) return undefined;
-  const index = readIndex((await readBounded(path.join(folder, INDEX_FILE), MAX_INDEX_BYTES)) ?? '');
+  const whole = readIndex((await readBounded(path.join(folder, INDEX_FILE), MAX_INDEX_BYTES)) ?? '');
+  // It may have had more segments once.
+  const index = { ...whole, records: whole.records.filter((record) => record.index < facts.segmentCount) };
   const base = { folder, facts, lastUsedMs, context };
   if (isComplete({ facts, index, names })) return new CacheEntry({ ...base, index, isComplete: true });
 
@@ -48,13 +50,11 @@ interface Found {
 }
 
 function isComplete({ facts, index, names }: Found): boolean {
-  const isInRange = index.records.every((record) => record.index < facts.segmentCount);
-  return names.has(COMPLETE_FILE) && index.isWhole && isInRange && index.records.length === facts.segmentCount;
+  return names.has(COMPLETE_FILE) && index.isWhole && index.records.length === facts.segmentCount;
 }
 
 function counts({ record, facts, index, names }: Found & { record: SegmentRecord }): boolean {
-  const isThere = names.has(segmentName(facts.format, record.index));
-  return isThere && record.index < facts.segmentCount && !index.unsure.has(record.index);
+  return names.has(segmentName(facts.format, record.index)) && !index.unsure.has(record.index);
 }
 
 async function tidy({

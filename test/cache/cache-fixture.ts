@@ -49,11 +49,12 @@ export class CacheFixture {
   }
 
   async begin(): Promise<void> {
+    this.messages.length = 0;
     this.root = path.join(await mkdtemp(path.join(os.tmpdir(), 'segment-cache-')), 'cache');
   }
 
   async end(): Promise<void> {
-    for (const cache of this.#open) await cache.close();
+    for (const cache of this.#open.splice(0)) await cache.close();
     await rm(path.dirname(this.root), { recursive: true, force: true });
   }
 
