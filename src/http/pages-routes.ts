@@ -30,7 +30,7 @@ const WEB_FOLDER = fileURLToPath(new URL('../web/', import.meta.url));
 const HLS_FOLDER = path.dirname(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'));
 const HLS_FILES: readonly string[] = Object.freeze(['hls.min.js', 'hls.worker.js']);
 
-/** Serves the dashboard, the watch page, and what both load. */
+/** Serves the dashboard, the pages that play a broadcast or a file, and what they load. */
 export async function pagesRoutes(app: HttpApp): Promise<void> {
   const options = { schema: { hide: true } };
 
@@ -49,6 +49,7 @@ export async function pagesRoutes(app: HttpApp): Promise<void> {
 
   app.get('/', options, (_request, reply) => page(reply, 'dashboard.html'));
   app.get('/watch/:app/:name', options, (_request, reply) => page(reply, 'watch.html'));
+  app.get('/watch/vod/:id', options, (_request, reply) => page(reply, 'film.html'));
   app.get('/favicon.ico', options, (_request, reply) => page(reply, 'icon.svg'));
 }
 

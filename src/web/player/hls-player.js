@@ -21,8 +21,10 @@ export class HlsPlayer {
    * @param {number} [options.bandwidthBps] what is known of the line
    * @param {() => void} options.onFailed once, when it cannot go on
    * @param {() => void} options.onQualities when the qualities, or the one that plays, changed
+   * @param {() => void} [options.onTracks] when the sounds or the subtitles, or those that are on, changed
+   * @param {object} [options.config] further settings of hls.js
    */
-  constructor(video, { playlist, quality, bandwidthBps, onFailed, onQualities }) {
+  constructor(video, { playlist, quality, bandwidthBps, onFailed, onQualities, onTracks, config }) {
     const { Hls } = window;
     this.#video = video;
     this.#wanted = quality;
@@ -32,6 +34,7 @@ export class HlsPlayer {
       maxLiveSyncPlaybackRate: CATCH_UP_RATE,
       backBufferLength: 30,
       ...(bandwidthBps && { abrEwmaDefaultEstimate: bandwidthBps }),
+      ...config,
     });
     this.#hls = hls;
     /** Addresses of all that the multivariant playlist offered when it was loaded; `undefined` before. */
@@ -45,6 +48,12 @@ export class HlsPlayer {
     });
     hls.on(Hls.Events.LEVELS_UPDATED, onQualities);
     hls.on(Hls.Events.LEVEL_SWITCHED, onQualities);
+    if (onTracks !== undefined) {
+      const { AUDIO_TRACKS_UPDATED, AUDIO_TRACK_SWITCHING, SUBTITLE_TRACKS_UPDATED, SUBTITLE_TRACK_SWITCH } =
+        Hls.Events;
+      const events = [AUDIO_TRACKS_UPDATED, AUDIO_TRACK_SWITCHING, SUBTITLE_TRACKS_UPDATED, SUBTITLE_TRACK_SWITCH];
+      for (const event of events) hls.on(event, onTracks);
+    }
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => {
       if (fatal) onFailed();
     });
@@ -77,6 +86,35 @@ export class HlsPlayer {
     this.#wanted = quality;
     const level = this.#hls.levels.findIndex(({ uri }) => uri === quality);
     this.#hls.nextLevel = level;
+  }
+
+  /** Names of the sounds. */
+  get sounds() {
+    return this.#hls.audioTracks.map(({ name }) => name);
+  }
+
+  /** Index of the one that is heard. */
+  get sound() {
+    return this.#hls.audioTrack;
+  }
+
+  set sound(index) {
+    this.#hls.audioTrack = index;
+  }
+
+  /** Names of the subtitles. */
+  get subtitles() {
+    return this.#hls.subtitleTracks.map(({ name }) => name);
+  }
+
+  /** Index of those that are shown; -1 if none are. */
+  get subtitle() {
+    return this.#hls.subtitleDisplay ? this.#hls.subtitleTrack : -1;
+  }
+
+  set subtitle(index) {
+    this.#hls.subtitleDisplay = index >= 0;
+    this.#hls.subtitleTrack = index;
   }
 
   /** Media playlist of what plays. */

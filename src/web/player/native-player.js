@@ -8,7 +8,7 @@ export class NativePlayer {
   }
 
   /** Takes the same options as `HlsPlayer`. */
-  constructor(video, { playlist, onFailed }) {
+  constructor(video, { playlist, onFailed, config }) {
     this.video = video;
     this.#playlist = playlist;
     this.known = undefined;
@@ -16,7 +16,12 @@ export class NativePlayer {
     this.quality = '';
     this.playing = undefined;
     this.bandwidthBps = undefined;
-    video.src = playlist;
+    // Its own controls offer those.
+    this.sounds = this.subtitles = [];
+    this.sound = this.subtitle = -1;
+    const startS = config?.startPosition ?? -1;
+    // Safari leaves a start position alone that is part of the address.
+    video.src = startS > 0 ? `${playlist}#t=${startS}` : playlist;
     video.addEventListener('error', onFailed, { signal: this.#heard.signal });
   }
 

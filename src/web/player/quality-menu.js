@@ -1,7 +1,8 @@
+import { Menu } from './menu.js';
+
 /** The menu of qualities; hidden while there is nothing to choose. */
 export class QualityMenu {
-  #select;
-  #label;
+  #menu;
 
   /**
    * @param {HTMLSelectElement} select
@@ -9,30 +10,20 @@ export class QualityMenu {
    * @param {(quality: string) => void} onChosen with the address of a variant, or ''
    */
   constructor(select, label, onChosen) {
-    this.#select = select;
-    this.#label = label;
-    select.addEventListener('change', () => onChosen(select.value));
+    this.#menu = new Menu(select, label, { least: 3, onChosen });
   }
 
   /** Shows what there is, best first, which one is chosen ('' for none), and which one plays. */
   show(qualities, { chosen, playing }) {
-    const select = this.#select;
-    const automatic = new Option(playing?.height ? `Automatic (${playing.height}p)` : 'Automatic', '');
+    const automatic = { text: playing?.height ? `Automatic (${playing.height}p)` : 'Automatic', value: '' };
     const options = [...qualities]
       .sort((a, b) => b.bitrate - a.bitrate)
-      .map((quality) => new Option(nameOf(quality), quality.uri));
-    const isSame = [automatic, ...options].every(
-      ({ text, value }, index) => select.options[index]?.text === text && select.options[index].value === value,
-    );
-    // A menu that is open stays open.
-    if (!isSame || select.options.length !== options.length + 1) select.replaceChildren(automatic, ...options);
-    select.value = options.some(({ value }) => value === chosen) ? chosen : '';
-    this.#label.hidden = options.length < 2;
+      .map((quality) => ({ text: nameOf(quality), value: quality.uri }));
+    this.#menu.show([automatic, ...options], chosen);
   }
 
   clear() {
-    this.#select.replaceChildren();
-    this.#label.hidden = true;
+    this.#menu.clear();
   }
 }
 
