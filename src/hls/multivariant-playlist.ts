@@ -15,6 +15,8 @@ export interface MediaRendition {
   readonly isAutoselect: boolean;
   /** Subtitles that are to be shown even to those who want none. */
   readonly isForced?: boolean;
+  /** Uniform type identifiers, separated by commas. */
+  readonly characteristics?: string | undefined;
   readonly channels?: number | undefined;
 }
 
@@ -87,7 +89,8 @@ export function orderVariants(variants: readonly Variant[]): Variant[] {
 }
 
 function mediaAttributes(rendition: MediaRendition, suffix: string): string {
-  const { type, groupId, name, language, isDefault, isAutoselect, isForced, channels, uri } = rendition;
+  const { type, groupId, name, language, isDefault, isAutoselect, isForced, channels, characteristics, uri } =
+    rendition;
   return [
     `TYPE=${type}`,
     `GROUP-ID="${groupId}"`,
@@ -96,6 +99,7 @@ function mediaAttributes(rendition: MediaRendition, suffix: string): string {
     `DEFAULT=${yesOrNo(isDefault)}`,
     `AUTOSELECT=${yesOrNo(isAutoselect || isDefault)}`,
     ...(type === 'SUBTITLES' ? [`FORCED=${yesOrNo(isForced === true)}`] : []),
+    ...(characteristics === undefined ? [] : [`CHARACTERISTICS="${characteristics}"`]),
     ...(channels === undefined ? [] : [`CHANNELS="${channels}"`]),
     `URI="${uri}${suffix}"`,
   ].join(',');

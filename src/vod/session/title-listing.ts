@@ -13,6 +13,10 @@ const STEREO = 'stereo';
 const SURROUND = 'surround';
 const SUBTITLES = 'subtitles';
 
+/** What subtitles for those who do not hear have (Apple's HLS authoring specification, 5.6). */
+const FOR_HEARING_IMPAIRED =
+  'public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound';
+
 /** Name of the rendition of a text track, in paths. */
 export function subtitleRendition(track: number): string {
   return `subtitles-${track}`;
@@ -22,6 +26,12 @@ export function subtitleRendition(track: number): string {
 export function subtitleTrack(rendition: string): number | undefined {
   const match = /^subtitles-(0|[1-9]\d{0,2})$/.exec(rendition);
   return match === null ? undefined : Number(match[1]);
+}
+
+/** The sounds of a group, the default first. */
+interface SoundGroup {
+  readonly groupId: string;
+  readonly members: readonly VodAudio[];
 }
 
 /**
@@ -53,11 +63,22 @@ export function listTitle({
     variants:
       video.length === 0
         ? groups.map(({ groupId, members }) => soundVariant(members, isGrouped ? groupId : undefined, subtitleGroup))
-        : (groups.length === 0 ? [undefined] : groups).flatMap((group) =>
-            orderVariants(video.map((rung) => videoVariant(rung, group, subtitleGroup))),
-          ),
+        : listVideo(video, groups, subtitleGroup),
     iframeVariants: [],
   };
+}
+
+/** Every rung with each group, the rungs in the same order. */
+function listVideo(
+  video: readonly VodVideo[],
+  groups: readonly SoundGroup[],
+  subtitleGroup: string | undefined,
+): Variant[] {
+  const [first, ...others] = groups;
+  const ordered = orderVariants(video.map((rung) => videoVariant(rung, first, subtitleGroup)));
+  const rungs = ordered.map(({ uri }) => video.find(({ name }) => playlistUri(name) === uri));
+  const sorted = rungs.filter((rung) => rung !== undefined);
+  return [...ordered, ...others.flatMap((group) => sorted.map((rung) => videoVariant(rung, group, subtitleGroup)))];
 }
 
 /** One rendition of each track, the default first: of a track's several the one that comes first by `compare`. */
@@ -89,7 +110,10 @@ function listSubtitles(title: Title, choice: Exclude<SubtitleChoice, 'off'> | un
   const shown = burnOf({ subtitles: choice }) === undefined ? chosen : undefined;
   // The one that is shown counts first: it has to be one of those that players may select by themselves.
   const ordered = [...texts].sort((a, b) => Number(b.track === shown) - Number(a.track === shown));
-  const isFirstOf = firstsBy(ordered, ({ facts }) => `${facts.language ?? ''} ${facts.isForced}`);
+  const isFirstOf = firstsBy(
+    ordered,
+    ({ facts }) => `${facts.language ?? ''} ${facts.isForced} ${facts.isForHearingImpaired}`,
+  );
   return texts.map((text, index) => ({
     type: 'SUBTITLES',
     groupId: SUBTITLES,
@@ -99,6 +123,7 @@ function listSubtitles(title: Title, choice: Exclude<SubtitleChoice, 'off'> | un
     isDefault: text.track === shown,
     isAutoselect: isFirstOf(text),
     isForced: text.facts.isForced,
+    characteristics: text.facts.isForHearingImpaired ? FOR_HEARING_IMPAIRED : undefined,
   }));
 }
 
@@ -116,11 +141,7 @@ export function languageName(code: string): string {
   }
 }
 
-function videoVariant(
-  rung: VodVideo,
-  group: { readonly groupId: string; readonly members: readonly VodAudio[] } | undefined,
-  subtitleGroup: string | undefined,
-): Variant {
+function videoVariant(rung: VodVideo, group: SoundGroup | undefined, subtitleGroup: string | undefined): Variant {
   const members = group?.members ?? [];
   return {
     uri: playlistUri(rung.name),

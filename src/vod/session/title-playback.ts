@@ -3,7 +3,7 @@ import type { MediaFile } from '../../hls/media-file.ts';
 import { renderMultivariantPlaylist } from '../../hls/multivariant-playlist.ts';
 import { RenderedPlaylist } from '../../hls/rendered-playlist.ts';
 import { AppError } from '../../util/errors.ts';
-import type { RenditionHandle, RenditionProgress } from '../play/rendition-handle.ts';
+import type { RenditionHandle } from '../play/rendition-handle.ts';
 import { segmentCount, type Title } from '../source/title.ts';
 import type { VodRendition } from '../vod-rendition.ts';
 import { parseMediaName } from './media-name.ts';
@@ -213,8 +213,7 @@ export class TitlePlayback {
 }
 
 function progressOf(name: string, kind: 'video' | 'audio', handle: RenditionHandle): RenditionProgressView {
-  const progress: RenditionProgress & { readonly bytes?: number } = handle.progress();
-  const { segmentCount: segments, encoded, bytes = 0, isComplete, heads, failed } = progress;
+  const { segmentCount: segments, encoded, bytes, isComplete, heads, failed } = handle.progress();
   const isRunning = heads.some(({ state }) => state !== 'waiting');
   const state = failed !== undefined ? 'failed' : isComplete ? 'complete' : isRunning ? 'running' : 'waiting';
   return {
