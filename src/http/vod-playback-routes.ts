@@ -6,6 +6,7 @@ import type { PlaybackInfo } from '../vod/session/session-view.ts';
 import type { MediaRequest } from '../vod/session/title-playback.ts';
 import { AppError } from '../util/errors.ts';
 import { FILE_PLAYLIST_CACHE, FILE_SUBTITLE_CACHE, VOD_MEDIA_CACHE } from './cache-policy.ts';
+import { clientSignal } from './client-signal.ts';
 import { sendMedia, sendPlaylist } from './hls-replies.ts';
 import { playbackScope } from './playback-scope.ts';
 import type { Query } from './playback-query.ts';
@@ -45,30 +46,30 @@ export async function vodPlaybackRoutes(app: FastifyInstance, files: FilePlaybac
   const entry = '/vod/ID/index.m3u8';
   await playbackScope(app, { prefix: '/vod', methods: 'GET, HEAD, POST, OPTIONS', entry }, (scope) => {
     scope.get<{ Params: SessionParams }>('/:id', (request, reply) =>
-      held(request, reply, async () => {
+      held(reply, async () => {
         const info = await files.info(request.params.id, request.signal);
         return reply.header('cache-control', 'no-store').send(info);
       }),
     );
 
     scope.get<{ Params: SessionParams }>('/:id/index.m3u8', (request, reply) =>
-      held(request, reply, async () => {
+      held(reply, async () => {
         const playlist = await files.multivariant(request.params.id, request.signal);
         return sendPlaylist(request, reply, { playlist, cache: FILE_PLAYLIST_CACHE });
       }),
     );
 
     scope.get<{ Params: FileParams }>('/:id/:rendition/:file', (request, reply) =>
-      held(request, reply, () => sendFile(request, reply, files)),
+      held(reply, () => sendFile(request, reply, files)),
     );
 
     scope.post<{ Params: SessionParams; Body: { positionMs?: number } | null }>(
       '/:id/heartbeat',
       { schema: { body: HeartbeatBody } },
       (request, reply) =>
-        held(request, reply, async () => {
-          const { params, body, signal } = request;
-          const answer = await files.heartbeat(params.id, body?.positionMs, signal);
+        held(reply, async () => {
+          const { params, body } = request;
+          const answer = await files.heartbeat(params.id, body?.positionMs, clientSignal(reply));
           return reply.header('cache-control', 'no-store').send(answer);
         }),
     );
@@ -105,15 +106,11 @@ function readVersion({ v }: Query): string | undefined {
 }
 
 /** Answers later; nobody is told anything once the client has gone. */
-async function held(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  answer: () => Promise<FastifyReply>,
-): Promise<FastifyReply> {
+async function held(reply: FastifyReply, answer: () => Promise<FastifyReply>): Promise<FastifyReply> {
   try {
     return await answer();
   } catch (error) {
-    if (request.signal.aborted) return reply.hijack();
+    if (reply.raw.destroyed) return reply.hijack();
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { reasonOf } from '../util/errors.ts';
 import type { SessionProgress, SessionRequest, SessionView } from '../vod/session/session-view.ts';
 import type { EventStream } from './event-stream.ts';
 import { EventStreams } from './event-stream.ts';
+import { clientSignal } from './client-signal.ts';
 import type { HttpApp } from './http-app.ts';
 import { ErrorReply } from './schemas.ts';
 import { type FilePlayback, HeartbeatBody } from './vod-playback-routes.ts';
@@ -56,7 +57,7 @@ export function vodRoutes(
         },
       },
     },
-    ({ body, signal }) => vod.start(body, signal),
+    ({ body }, reply) => vod.start(body, clientSignal(reply)),
   );
 
   app.get(
@@ -99,7 +100,7 @@ export function vodRoutes(
         response: { 200: PositionReply, ...missing, 429: ErrorReply },
       },
     },
-    (request) => vod.heartbeat(request.params.id, request.body?.positionMs, request.signal),
+    ({ params: { id }, body }, reply) => vod.heartbeat(id, body?.positionMs, clientSignal(reply)),
   );
 
   app.get(
