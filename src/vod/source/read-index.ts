@@ -44,15 +44,14 @@ export async function readVideoIndex(
   if (tables?.isClosed !== undefined) return tables;
   const pass = passOf(context, video.streamIndex);
   if (tables !== undefined) {
-    const end = isLocal ? await orNothing(context, 'its end', () => endOf(pass, tables)) : declaredEnd(media);
+    const [endTicks, sample] = await Promise.all([
+      isLocal ? orNothing(context, 'its end', () => endOf(pass, tables)) : declaredEnd(media),
+      sampleOf(context, video),
+    ]);
+    const { isClosed, reorderTicks } = sample ?? {};
+    const index = { ...tables, endTicks, isClosed, reorderTicks };
     // Frames that nothing but tables tell of may not be there.
-    if (end !== undefined) {
-      return completeTables(
-        context,
-        withFirst({ ...tables, endTicks: end }, media.startTicks + video.startTicks),
-        video,
-      );
-    }
+    if (endTicks !== undefined) return withFirst(index, media.startTicks + video.startTicks);
   }
   if (!isLocal) return undefined;
   return orNothing(context, 'its packets', async () => {
@@ -107,12 +106,11 @@ function withFirst(tables: VideoIndex, firstTicks: number): VideoIndex {
   };
 }
 
-/** Adds what keyframes alone do not tell, as far as the first packets do. */
-async function completeTables(context: IndexContext, tables: VideoIndex, video: ProbedVideo): Promise<VideoIndex> {
-  if (formatObjection(video) !== undefined) return tables;
+/** What the first packets are like, if that decides anything. */
+function sampleOf(context: IndexContext, video: ProbedVideo): Promise<VideoIndex | undefined> {
+  if (formatObjection(video) !== undefined) return Promise.resolve(undefined);
   const pass = { ...passOf(context, video.streamIndex), firstSeconds: SAMPLE_SECONDS[context.source.kind] };
-  const sample = await orNothing(context, 'its first packets', () => readPacketIndex(pass));
-  return { ...tables, isClosed: sample?.isClosed, reorderTicks: sample?.reorderTicks };
+  return orNothing(context, 'its first packets', () => readPacketIndex(pass));
 }
 
 /** The decoder's configuration as ffprobe finds it. */

@@ -41,7 +41,9 @@ export function planSegments(input: PlanInput): SegmentPlan {
   const targetTicks = Math.max(input.targetTicks, Math.ceil((endTicks - firstTicks) / MAX_TARGETS));
   const boundaries = [firstTicks];
   const cutAfter =
-    keyframes !== undefined && keyframesOnly ? keyframeCut(keyframes, targetTicks) : freeCut(input, targetTicks);
+    keyframes !== undefined && keyframesOnly
+      ? keyframeCut(keyframes, targetTicks, endTicks)
+      : freeCut(input, targetTicks);
   for (let at = firstTicks; ;) {
     const wantedTicks = boundaries.length === 1 ? Math.min(FIRST_TICKS, targetTicks) : targetTicks;
     const next = cutAfter(at, at + wantedTicks);
@@ -57,14 +59,14 @@ export function planSegments(input: PlanInput): SegmentPlan {
 /** Finds the next boundary after `at`, wanted at `wanted`; `undefined` if none is left. */
 type Cut = (at: number, wanted: number) => number | undefined;
 
-function keyframeCut(keyframes: ArrayLike<number>, targetTicks: number): Cut {
+function keyframeCut(keyframes: ArrayLike<number>, targetTicks: number, endTicks: number): Cut {
   const maxTicks = Math.max(MAX_COPY_TICKS, targetTicks * (1 + KEYFRAME_TOLERANCE));
   return (at, wanted) => {
     const earliest = lowerBound(keyframes, at + (wanted - at) * MIN_PART);
     const best = nearest(keyframes, wanted, earliest);
-    if (best !== undefined && best - at <= maxTicks) return best;
-    const last = keyframes[earliest - 1];
-    return last !== undefined && last > at ? last : best;
+    if ((best ?? endTicks) - at <= maxTicks) return best;
+    const lastInReach = keyframes[lowerBound(keyframes, at + maxTicks + 1) - 1];
+    return lastInReach !== undefined && lastInReach > at ? lastInReach : best;
   };
 }
 
