@@ -109,6 +109,8 @@ async function probe(run: FfprobeRun, onOutput: (chunk: Buffer) => void): Promis
   const fail = (error: unknown): void => {
     failure ??= error;
     child.kill('SIGKILL');
+    child.stdout.destroy();
+    child.stderr.destroy();
   };
   let outputBytes = 0;
   child.stdout.on('data', (chunk: Buffer) => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runFfmpegOnce } from '../../../src/ffmpeg/one-shot.ts';
 import { AddressGuard } from '../../../src/remote/address-guard.ts';
 import { LoopbackRelay } from '../../../src/remote/loopback-relay.ts';

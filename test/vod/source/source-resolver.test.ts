@@ -4,6 +4,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AppError } from '../../../src/util/errors.ts';
 import { SourceResolver } from '../../../src/vod/source/source-resolver.ts';
 
 let base: string;
@@ -144,7 +145,10 @@ describe('SourceResolver', () => {
     const answer = async (name: string): Promise<string> =>
       resolver.resolve(name).then(
         () => 'found',
-        (error: Error & { code: string }) => `${error.code} ${error.message.replaceAll(name, 'X')}`,
+        (thrown: unknown) => {
+          const { code, message } = thrown as AppError;
+          return `${code} ${message.replaceAll(name, 'X')}`;
+        },
       );
     const pairs = [
       ['/etc/passwd', '/etc/passwd-not-there'],
