@@ -38,6 +38,11 @@ export function copyOf(title: Title): VodVideo {
   return videoOf(title, { name: 'original', factory: 'passthrough' });
 }
 
+/** All sounds of a title. */
+export function allAudio(title: Title): VodAudio[] {
+  return planRenditions({ title, specs: [], choose: chooseSoftware }).filter((rendition) => rendition.kind === 'audio');
+}
+
 /** A sound by its name. */
 export function audioOf(title: Title, name = 'audio-0'): VodAudio {
   const audio = planRenditions({ title, specs: [], choose: chooseSoftware }).find(

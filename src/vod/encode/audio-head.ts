@@ -1,6 +1,6 @@
 import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
 import { OptionList } from '../../ffmpeg/option-list.ts';
-import type { Title } from '../source/title.ts';
+import type { AudioFacts, Title } from '../source/title.ts';
 import type { VodAudio } from '../vod-rendition.ts';
 import { type AudioGrid, unitStart } from './audio-grid.ts';
 import { commandLine, inputOptions, sourceSeconds, toFragments } from './head-time.ts';
@@ -16,7 +16,14 @@ const SEEK_MARGIN_TICKS = 2 * 90_000;
 const COPY_POST_ROLL_TICKS = 90_000;
 /** Half a second each. */
 const FRAGMENT_US = 500_000;
-const MOVFLAGS = 'cmaf+frag_discont';
+/** The init is written behind the first unit: streams tell their set-up there. */
+const MOVFLAGS = 'cmaf+frag_discont+delay_moov';
+/** Samples of the frames of codecs that always have the same. */
+const FRAME_SAMPLES: Readonly<Record<string, number>> = {
+  ...{ aac: 1024, mp3: 1152, ac3: 1536, eac3: 1536, dts: 512, opus: 960 },
+};
+/** Containers round times to the millisecond, and what is cut off a decoder's start as well. */
+const ROUNDING_S = 0.002;
 
 /** What a head of a sound makes. */
 export interface AudioHeadRequest extends SegmentRange {
@@ -31,12 +38,14 @@ export function encodeAudioCommand({ title, rendition, grid, first, end }: Audio
   const start = unitStart(grid, (grid.edges[first] ?? 0) - PRE_ROLL_UNITS);
   const stop = unitStart(grid, (grid.edges[end] ?? 0) + POST_ROLL_UNITS);
   const onSourceClock = (samples: number): number => samples + Math.round((title.startTicks * sampleRate) / 90_000);
+  const placed = `aresample=async=1:first_pts=${onSourceClock(start)}`;
   const output = new OptionList()
     .flag('copyts')
-    .option('map', `0:${streamOf(title, rendition)}`)
-    .option('af', `aresample=async=1:first_pts=${onSourceClock(start)}`)
+    .option('map', `0:${trackOf(title, rendition).streamIndex}`)
+    .option('af', [...steadied(title, rendition), `aresample=${sampleRate}`, placed].join(','))
     .options({ 'c:a': 'aac', ar: sampleRate, ac: channels, 'b:a': averageBandwidth })
-    .option('to', (onSourceClock(stop) / sampleRate).toFixed(6));
+    // ffmpeg counts this from the first sample if that is before zero.
+    .option('to', ((onSourceClock(stop) - Math.min(0, onSourceClock(start))) / sampleRate).toFixed(6));
   return commandLine(seekTo(title, (start * 90_000) / sampleRate), intoFragments(output, title));
 }
 
@@ -45,15 +54,28 @@ export function copyAudioCommand({ title, rendition, first, end }: AudioHeadRequ
   const at = (segment: number): number => title.plan.boundaries[segment] ?? 0;
   const output = new OptionList()
     .flag('copyts')
-    .options({ map: `0:${streamOf(title, rendition)}`, 'c:a': 'copy' })
+    .options({ map: `0:${trackOf(title, rendition).streamIndex}`, 'c:a': 'copy', 'bsf:a': 'aac_adtstoasc' })
     .option('to', sourceSeconds(title, at(end) + COPY_POST_ROLL_TICKS));
   return commandLine(seekTo(title, at(first)), intoFragments(output, title));
 }
 
-function streamOf({ audio }: Title, { trackIndex }: VodAudio): number {
+/**
+ * Undoes the rounding of times where the codec's frames are of one length: heads that begin at different frames would else
+ * be up to a millisecond apart, which clicks. The end of a frame counts: the first one may have been cut at its start.
+ */
+function steadied(title: Title, rendition: VodAudio): string[] {
+  const { codec, sampleRate, startTicks } = trackOf(title, rendition);
+  const samples = FRAME_SAMPLES[codec];
+  if (samples === undefined) return [];
+  const origin = Math.round(((title.startTicks + startTicks) * sampleRate) / 90_000);
+  const onGrid = `${origin}+round((PTS+NB_SAMPLES-${origin})/${samples})*${samples}-NB_SAMPLES`;
+  return [`asetpts='st(0,${onGrid})*0+if(lt(abs(ld(0)-PTS),SR*${ROUNDING_S}),ld(0),PTS)'`];
+}
+
+function trackOf({ audio }: Title, { trackIndex }: VodAudio): AudioFacts {
   const track = audio[trackIndex];
   if (track === undefined) throw new TypeError(`the title has no sound track ${trackIndex}`);
-  return track.streamIndex;
+  return track;
 }
 
 function seekTo(title: Title, startTicks: number): OptionList {

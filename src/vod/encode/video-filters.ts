@@ -28,16 +28,16 @@ export function frameDivisor(sourceRate: number, maxFrameRate = Infinity): numbe
   return Math.max(1, Math.ceil(sourceRate / maxFrameRate - 0.05));
 }
 
-/** Options that take the source's picture through the filters to the encoder. */
+/** Options that take the source's picture, from one time until another, through the filters to the encoder. */
 export function pictureOptions(
   title: Title,
   video: VideoFacts,
   rendition: VodVideo,
-  startTicks: number,
+  [startTicks, endTicks]: readonly [number, number],
 ): Record<string, string> {
   const upload = rendition.encoder?.upload ?? 'format=yuv420p';
   const frames = [
-    ...trimmed(title, video, startTicks),
+    ...trimmed(title, video, startTicks, endTicks),
     ...thinned(title, video, rendition),
     ...scaled(video, rendition),
   ];
@@ -53,13 +53,14 @@ export function pictureOptions(
   return { filter_complex: graph.join(';'), map: '[out]' };
 }
 
-/** From the head's first frame on: the decoder begins at a keyframe before it. */
-function trimmed(title: Title, video: VideoFacts, startTicks: number): string[] {
+/** The head's own frames: the decoder begins at a keyframe before them. */
+function trimmed(title: Title, video: VideoFacts, startTicks: number, endTicks: number): string[] {
   const isFirst = startTicks <= (title.plan.boundaries[0] ?? 0);
-  const trim = isFirst ? [] : [`trim=start=${justBefore(title, startTicks)}`];
-  if (!video.isInterlaced) return trim;
-  const early = isFirst ? [] : [`trim=start=${justBefore(title, startTicks - deinterlacerTicks(video))}`];
-  return [...early, 'bwdif=mode=send_frame:deint=interlaced', ...trim];
+  const from = (ticks: number): string => (isFirst ? '' : `start=${justBefore(title, ticks)}:`);
+  const trim = `trim=${from(startTicks)}end=${justBefore(title, endTicks)}`;
+  if (!video.isInterlaced) return [trim];
+  const early = isFirst ? [] : [`trim=${from(startTicks - deinterlacerTicks(video))}`.slice(0, -1)];
+  return [...early, 'bwdif=mode=send_frame:deint=interlaced', trim];
 }
 
 /** Frames are told by their time and nothing else, so that every head leaves out the same ones. */

@@ -42,12 +42,11 @@ export function encodeCommand(request: VideoHeadRequest): FfmpegCommandLine {
   const input = inputOptions(title, first === 0 ? undefined : seek).options(encoder.deviceOptions);
   const output = new OptionList()
     .flag('copyts')
-    .options(pictureOptions(title, video, rendition, at(first)))
+    .options(pictureOptions(title, video, rendition, [at(first), at(end)]))
     .options({ fps_mode: 'passthrough', enc_time_base: `1:${LADDER_TIMESCALE}` })
     .option('c:v', encoder.name)
     .options(encoderOptions(spec, encoder, rendition))
     .option('force_key_frames', keyframes.join(','))
-    .option('to', justBefore(title, at(end)))
     .option('video_track_timescale', LADDER_TIMESCALE);
   return commandLine(input, toFragments(output, title, MOVFLAGS));
 }
