@@ -80,7 +80,7 @@ export class CacheDisk implements CacheContext, Reclaimer {
     await this.#table.drop(entry);
   }
 
-  async reclaim(bytes: number): Promise<void> {
+  async reclaim(bytes: number, cause: 'budget' | 'disk'): Promise<void> {
     const work: Promise<void>[] = [];
     const before = this.budget.usedBytes;
     for (const entry of pickEntries(this.#table.entries(), bytes)) {
@@ -94,7 +94,10 @@ export class CacheDisk implements CacheContext, Reclaimer {
       work.push(this.#table.drop(entry));
     }
     const missing = bytes - (before - this.budget.usedBytes);
-    if (missing > 0) work.push(...this.#reclaimLeased(missing));
+    if (missing > 0) {
+      if (cause === 'budget') this.#warnOfLeases(missing);
+      work.push(...this.#reclaimLeased(missing));
+    }
     await Promise.all(work);
   }
 
@@ -104,20 +107,23 @@ export class CacheDisk implements CacheContext, Reclaimer {
   }
 
   #reclaimLeased(bytes: number): Promise<void>[] {
-    const nowMs = this.clock.nowMs();
-    const isLeased = [...this.#table.entries()].some(({ pins }) => pins > 0);
-    if (isLeased && nowMs - this.#warnedAtMs >= WARN_EACH_MS) {
-      this.#warnedAtMs = nowMs;
-      const { usedBytes, maxBytes } = this.budget;
-      this.logger.warn(
-        { usedBytes, maxBytes, missingBytes: bytes },
-        'what is being played takes all the room there is: parts of it go and may be encoded again; raise storage.sizeGb',
-      );
-    }
-    return [...pickSegments(this.#table.entries(), bytes, nowMs)].map(([entry, indices]) => {
+    return [...pickSegments(this.#table.entries(), bytes, this.clock.nowMs())].map(([entry, indices]) => {
       this.counters.count(entry.key, 'evictions');
       return entry.trim(indices);
     });
+  }
+
+  #warnOfLeases(missingBytes: number): void {
+    const nowMs = this.clock.nowMs();
+    const leased = [...this.#table.entries()].filter(({ pins }) => pins > 0);
+    if (leased.length === 0 || nowMs - this.#warnedAtMs < WARN_EACH_MS) return;
+    this.#warnedAtMs = nowMs;
+    const { usedBytes, maxBytes } = this.budget;
+    const leasedBytes = leased.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.logger.warn(
+      { leasedBytes, usedBytes, maxBytes, missingBytes },
+      'what is being played takes all the room there is: parts of it go and may be encoded again; raise storage.sizeGb',
+    );
   }
 
   async #retryWhenFull<T>(bytes: number, write: () => Promise<T>): Promise<T> {

@@ -6,8 +6,9 @@ export interface Reclaimer {
   /**
    * Gives up so many bytes, or what it can. They have been given back to the budget when this returns; resolves once the
    * disk has them. Never rejects.
+   * @param cause what is used up: the budget, or the disk itself
    */
-  reclaim(bytes: number): Promise<void>;
+  reclaim(bytes: number, cause: 'budget' | 'disk'): Promise<void>;
 }
 
 const GB = 1024 ** 3;
@@ -63,7 +64,7 @@ export class DiskBudget {
     for (const reclaimer of this.#reclaimers) {
       const excess = this.#usedBytes + bytes - this.maxBytes;
       if (excess <= 0) return true;
-      void reclaimer.reclaim(excess);
+      void reclaimer.reclaim(excess, 'budget');
     }
     return this.#usedBytes + bytes <= this.maxBytes;
   }
@@ -72,7 +73,7 @@ export class DiskBudget {
   async relieve(bytes: number): Promise<boolean> {
     const before = this.#usedBytes;
     const wanted = Math.max(bytes, RELIEF_BYTES);
-    await Promise.all([...this.#reclaimers].map((reclaimer) => reclaimer.reclaim(wanted)));
+    await Promise.all([...this.#reclaimers].map((reclaimer) => reclaimer.reclaim(wanted, 'disk')));
     return this.#usedBytes < before;
   }
 
