@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureBlockedReloads } from './blocked-reloads.ts';
+import { measureFiles } from './files.ts';
 import { formatTable, type Measurement } from './measure.ts';
 import { measureCpu } from './node-cpu.ts';
 import { measureLadderChanges } from './ladder-changes.ts';
@@ -16,6 +17,7 @@ const benches: Record<string, () => Promise<Measurement[]>> = {
   live: measureLiveLatency,
   player: measurePlayerLatency,
   blocked: measureBlockedReloads,
+  files: measureFiles,
 };
 
 const measurements: Measurement[] = [];

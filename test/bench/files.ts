@@ -1,0 +1,182 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { fetchMediaPlaylist, fetchMultivariant, type ListedSegment } from '../support/hls-client.ts';
+import { LiveServer } from '../support/live-server.ts';
+import { until } from '../support/poll.ts';
+import { type Measurement, quantile } from './measure.ts';
+
+const run = promisify(execFile);
+const SECONDS = 60;
+const NOTE = `${SECONDS} s of 1080p24 H.264/AAC with B-frames, 480p rung`;
+
+const LADDER = `
+[[rendition]]
+name = "original"
+factory = "passthrough"
+
+[[rendition]]
+name = "480p"
+width = 854
+height = 480
+videoBitrateKbps = 1200
+
+[[rendition]]
+name = "240p"
+width = 426
+height = 240
+videoBitrateKbps = 400
+`;
+
+/** What the cache report and the list of heads tell together: how often ffmpeg was started for a segment. */
+interface VodFigures {
+  readonly headsStarted: number;
+  readonly headsRunning: number;
+}
+
+/** A film from the media folder: first and second play, seeks into gaps and into what is encoded, many viewers. */
+export async function measureFiles(): Promise<Measurement[]> {
+  const settings = 'vod.maxEncoders = 2';
+  const server = await LiveServer.start({ ladder: LADDER, settings });
+  try {
+    await makeFilm(path.join(server.folder, 'media', 'film.mp4'));
+    const measurements = [...(await firstAndSecondPlay(server)), ...(await seeks(server))];
+    return [...measurements, ...(await manyViewers(server))];
+  } finally {
+    await server.close();
+  }
+}
+
+async function makeFilm(file: string): Promise<void> {
+  const video = `testsrc2=size=1920x1080:rate=24:duration=${SECONDS},noise=alls=12:allf=t`;
+  await run('ffmpeg', [
+    ...[
+      '-v',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      video,
+      '-f',
+      'lavfi',
+      '-i',
+      `sine=440:duration=${SECONDS}:sample_rate=48000`,
+    ],
+    ...['-c:v', 'libx264', '-preset', 'veryfast', '-bf', '3', '-g', '48', '-b:v', '8M', '-pix_fmt', 'yuv420p'],
+    ...['-c:a', 'aac', '-ac', '2', file],
+  ]);
+}
+
+async function open(server: LiveServer, body: object = {}): Promise<string> {
+  const reply = await server.api('POST', 'vod', { source: 'film.mp4', ...body });
+  const { playlist } = (await reply.json()) as { playlist: string };
+  return `${server.app.httpUrl}${playlist}`;
+}
+
+/** The segments of a rung as a player finds them. */
+async function segmentsOf(server: LiveServer, height: number, body: object = {}): Promise<readonly ListedSegment[]> {
+  const multivariant = await fetchMultivariant(await open(server, body));
+  const rung = multivariant?.variants.find(({ attributes }) => attributes['RESOLUTION']?.endsWith(`x${height}`));
+  return (await fetchMediaPlaylist(rung?.url ?? ''))?.segments ?? [];
+}
+
+async function fetchAll(url: string): Promise<number> {
+  const reply = await fetch(url);
+  if (!reply.ok) throw new Error(`${url}: ${reply.status} ${await reply.text()}`);
+  return (await reply.arrayBuffer()).byteLength;
+}
+
+async function secondsFor(task: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await task();
+  return (performance.now() - startedMs) / 1000;
+}
+
+async function play(server: LiveServer, onFirst: (seconds: number) => void = () => undefined): Promise<void> {
+  const startedMs = performance.now();
+  const segments = await segmentsOf(server, 480);
+  await fetchAll(segments[0]!.mapUrl);
+  for (const [index, { url }] of segments.entries()) {
+    await fetchAll(url);
+    if (index === 0) onFirst((performance.now() - startedMs) / 1000);
+  }
+}
+
+async function firstAndSecondPlay(server: LiveServer): Promise<Measurement[]> {
+  let firstSegmentS = 0;
+  const firstS = await secondsFor(() => play(server, (seconds) => (firstSegmentS = seconds)));
+  const { headsStarted } = await figures(server);
+  const secondS = await secondsFor(() => play(server));
+  const started = (await figures(server)).headsStarted - headsStarted;
+  return [
+    { name: 'file: POST -> first segment of a cold rung', value: firstSegmentS, unit: 's', goal: 1.5, note: NOTE },
+    {
+      name: 'file: second play / first play, whole',
+      value: (secondS / firstS) * 100,
+      ...{
+        unit: '%',
+        goal: 1,
+        note: `${firstS.toFixed(2)} s, then ${(secondS * 1000).toFixed(0)} ms (${(firstS / secondS).toFixed(0)} x)`,
+      },
+    },
+    {
+      name: 'file: encoders started by the second play',
+      value: started,
+      unit: '',
+      goal: 1,
+      note: 'none is what we want',
+    },
+  ];
+}
+
+async function seeks(server: LiveServer): Promise<Measurement[]> {
+  const segments = await segmentsOf(server, 240);
+  await fetchAll(segments[0]!.mapUrl);
+  const gap = await secondsFor(() => fetchAll(segments.at(-3)!.url));
+  const encoded = await segmentsOf(server, 480);
+  const hitsMs: number[] = [];
+  for (let index = 0; index < 50; index += 1) {
+    const { url } = encoded[(index * 7) % encoded.length]!;
+    hitsMs.push(1000 * (await secondsFor(() => fetchAll(url))));
+  }
+  return [
+    { name: 'file: seek into a gap', value: gap, unit: 's', goal: 1.5, note: 'whole segment of the 240p rung' },
+    {
+      name: 'file: seek into encoded, p95',
+      value: quantile(hitsMs, 0.95),
+      unit: 'ms',
+      goal: 20,
+      note: 'whole segment',
+    },
+  ];
+}
+
+async function manyViewers(server: LiveServer): Promise<Measurement[]> {
+  let most = 0;
+  let watching = true;
+  const watch = (async () => {
+    while (watching) most = Math.max(most, (await figures(server)).headsRunning);
+  })();
+  const renditions = await segmentsOf(server, 1080, { user: 'nobody' });
+  const seconds = await secondsFor(async () => {
+    const viewers = Array.from({ length: 50 }, async (_, viewer) => {
+      const segments = await segmentsOf(server, viewer % 2 === 0 ? 240 : 480, { user: `viewer-${viewer}` });
+      await fetchAll(segments[(viewer * 5) % segments.length]!.url);
+    });
+    await Promise.all(viewers);
+  });
+  watching = false;
+  await watch;
+  await until('the encoders to rest', async () => (await figures(server)).headsRunning <= 2);
+  const note = `50 viewers at ${renditions.length} places, all served in ${seconds.toFixed(1)} s; vod.maxEncoders = 2`;
+  return [{ name: 'file: most encoders at a time', value: most, unit: '', goal: 3, note }];
+}
+
+async function figures(server: LiveServer): Promise<VodFigures> {
+  const text = await (await server.api('GET', '../../metrics')).text();
+  const value = (name: string): number => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+  return {
+    headsStarted: value('laddercast_vod_encoders_started_total'),
+    headsRunning: value('laddercast_vod_encoders_running'),
+  };
+}
