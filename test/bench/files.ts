@@ -153,9 +153,9 @@ async function seeks(server: LiveServer): Promise<Measurement[]> {
 
 async function manyViewers(server: LiveServer): Promise<Measurement[]> {
   let most = 0;
-  let watching = true;
+  const watching = new AbortController();
   const watch = (async () => {
-    while (watching) most = Math.max(most, (await figures(server)).headsRunning);
+    while (!watching.signal.aborted) most = Math.max(most, (await figures(server)).headsRunning);
   })();
   const renditions = await segmentsOf(server, 1080, { user: 'nobody' });
   const seconds = await secondsFor(async () => {
@@ -165,7 +165,7 @@ async function manyViewers(server: LiveServer): Promise<Measurement[]> {
     });
     await Promise.all(viewers);
   });
-  watching = false;
+  watching.abort();
   await watch;
   await until('the encoders to rest', async () => (await figures(server)).headsRunning <= 2);
   const note = `50 viewers at ${renditions.length} places, all served in ${seconds.toFixed(1)} s; vod.maxEncoders = 2`;
