@@ -16,15 +16,16 @@ export interface RunOwner {
   begin(run: HeadRun, init: Buffer): Promise<EntryRun>;
   /** A segment is there, and `run.next` is the one after it. The run slows down until this resolves; never rejects. */
   segment(run: HeadRun, segment: EncodedSegment, entryRun: EntryRun): Promise<void>;
-  /** The encoder is gone, and what it made is written. Never before `HeadRun`'s constructor has returned. */
+  /** No encoder became free for it in time; it is about to end. */
+  refused(run: HeadRun, error: AppError): void;
+  /** The encoder is gone. */
   ended(run: HeadRun, end: RunEnd): void;
 }
 
 /** How a run ended. */
 export interface RunEnd {
-  /** `refused`: no encoder became free in time. */
-  readonly ended: HeadEnd['ended'] | 'refused';
-  /** Given for `failed` and `refused`. */
+  readonly ended: HeadEnd['ended'];
+  /** Given for `failed`. */
   readonly error: AppError | undefined;
   /** True if it ended soon after its start and made nothing. */
   readonly isBarren: boolean;
@@ -59,6 +60,8 @@ export class HeadRun implements SlotUser {
   #startedMs = 0;
   /** Since when it has been at work on `next`; `undefined` while it is paused. */
   #busySinceMs: number | undefined;
+  /** From when on its pace is measured; `undefined` while nothing is needed of it. */
+  #paceFromMs: number | undefined;
   #idleSinceMs: number | undefined;
   #msPerSegment: number | undefined;
   #mediaMsPerSegment = 0;
@@ -130,10 +133,12 @@ export class HeadRun implements SlotUser {
     if (mayRun && this.#state === 'paused') {
       this.#state = 'running';
       this.#busySinceMs = nowMs;
+      this.#paceFromMs = nowMs;
       this.#head?.resume();
     } else if (!mayRun && this.#state === 'running') {
       this.#state = 'paused';
       this.#busySinceMs = undefined;
+      if (!isNeeded) this.#paceFromMs = undefined;
       this.#head?.pause();
     }
   }
@@ -158,12 +163,14 @@ export class HeadRun implements SlotUser {
     this.#state = 'running';
     this.#startedMs = clock.nowMs();
     this.#busySinceMs = this.#startedMs;
+    this.#paceFromMs = this.#startedMs;
     this.#head = owner.createHead(this, (segment) => this.#arrived(segment));
     void this.#drive(this.#head);
   }
 
   refused(error: AppError): void {
-    this.#stop({ ended: 'refused', error });
+    this.#stop({ ended: 'closed', error: undefined });
+    this.#options.owner.refused(this, error);
   }
 
   giveWay(): void {
@@ -222,9 +229,11 @@ export class HeadRun implements SlotUser {
 
   #notePace({ durationTicks }: EncodedSegment): void {
     const nowMs = this.#options.clock.nowMs();
-    if (this.#busySinceMs !== undefined) this.#msPerSegment = nowMs - this.#busySinceMs;
-    this.#mediaMsPerSegment = durationTicks / 90;
     if (this.#busySinceMs !== undefined) this.#busySinceMs = nowMs;
+    if (this.#paceFromMs === undefined) return;
+    this.#msPerSegment = nowMs - this.#paceFromMs;
+    this.#mediaMsPerSegment = durationTicks / 90;
+    this.#paceFromMs = nowMs;
   }
 
   #fail(error: AppError): void {
@@ -235,7 +244,7 @@ export class HeadRun implements SlotUser {
     if (this.#state === 'ending') return;
     this.#state = 'ending';
     this.#stopped = why;
-    if (this.#head === undefined) void this.#settle({ ended: 'closed', lastIndex: undefined });
+    if (this.#head === undefined) void Promise.resolve(CLOSED).then((end) => this.#settle(end));
     else void this.#head.close();
   }
 
@@ -243,16 +252,17 @@ export class HeadRun implements SlotUser {
     const { owner, slots, clock } = this.#options;
     this.#state = 'ending';
     const isBarren = this.#next === this.first && clock.nowMs() - this.#startedMs < BARREN_MS;
-    slots.leave(this);
-    await Promise.all(this.#writes);
-    await this.#entryRun?.end();
     const isWhole = this.#next >= this.#end;
     const { ended, error } = isWhole ? COMPLETE : (this.#stopped ?? ownEnd(end));
-    this.#finished.resolve();
+    slots.leave(this);
     owner.ended(this, { ended, error, isBarren });
+    await Promise.all(this.#writes);
+    await this.#entryRun?.end();
+    this.#finished.resolve();
   }
 }
 
+const CLOSED: HeadEnd = { ended: 'closed', lastIndex: undefined };
 const COMPLETE = { ended: 'complete', error: undefined } as const;
 
 function ownEnd({

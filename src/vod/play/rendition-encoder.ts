@@ -56,6 +56,7 @@ export class RenditionEncoder implements Closable {
       createHead: (run, onSegment) => this.#createHead(run, onSegment),
       begin: (_run, init) => this.#begin(init),
       segment: (_run, segment, entryRun) => this.#made(segment, entryRun),
+      refused: (run, error) => this.#refused(run, error),
       ended: (run, end) => this.#ended(run, end),
     };
   }
@@ -129,6 +130,7 @@ export class RenditionEncoder implements Closable {
   async fill(signal: AbortSignal): Promise<void> {
     await this.#open(signal);
     if (this.#options.entry.isComplete) return;
+    if (this.#troubles.general !== undefined) throw this.#troubles.general;
     const filled = this.#filling.wait(signal, () => this.#tend());
     this.#tend();
     await filled;
@@ -208,15 +210,18 @@ export class RenditionEncoder implements Closable {
       if (run.generation !== undefined && run.generation !== entry.generation) void run.close();
     }
     for (const index of this.#segmentWishes.indexes()) this.#startFor(index);
-    const isAtWork = [...this.#runs].some(({ state }) => state !== 'ending');
-    if (!isAtWork && this.#initWishes.size > 0) this.#startForInit();
-    else if (!isAtWork && this.#filling.isWanted) this.#startToFill();
+    if (!this.#isAtWork && this.#initWishes.size > 0) this.#startForInit();
+    else if (!this.#isAtWork && this.#filling.isWanted) this.#startToFill();
     for (const run of this.#runs) {
       run.update();
       if (run.state === 'waiting' && run.urgency === 'idle') void run.close();
     }
     slots.update();
     for (const listener of this.#listeners) listener();
+  }
+
+  get #isAtWork(): boolean {
+    return [...this.#runs].some(({ state }) => state !== 'ending');
   }
 
   #startFor(index: number): void {
@@ -252,7 +257,7 @@ export class RenditionEncoder implements Closable {
     } catch (error) {
       const refusal = toAppError(error);
       this.#segmentWishes.refuse(first, refusal);
-      if (this.#runs.size === 0) this.#initWishes.refuse(refusal);
+      if (!this.#isAtWork) this.#initWishes.refuse(refusal);
     }
   }
 
@@ -326,7 +331,6 @@ export class RenditionEncoder implements Closable {
   #ended(run: HeadRun, { ended, error, isBarren }: RunEnd): void {
     this.#runs.delete(run);
     if (this.#closing.signal.aborted) return;
-    if (ended === 'refused' && error !== undefined) this.#refused(run, error);
     if (ended === 'failed' && error !== undefined) this.#failed(run, error, isBarren);
     if (ended === 'early') this.#endedEarly(run);
     this.#tend();
@@ -334,7 +338,7 @@ export class RenditionEncoder implements Closable {
 
   #refused(run: HeadRun, error: AppError): void {
     for (const index of this.#awaitedFrom(run)) this.#segmentWishes.refuse(index, error);
-    if (this.#runs.size === 0) this.#initWishes.refuse(error);
+    if (!this.#isAtWork) this.#initWishes.refuse(error);
   }
 
   #failed(run: HeadRun, { code, message }: AppError, isBarren: boolean): void {

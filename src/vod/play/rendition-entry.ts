@@ -51,6 +51,8 @@ export class RenditionEntry {
   #init: MemoryFile | undefined;
   #lease: CacheLease | undefined;
   #writer: EntryWriter | undefined;
+  /** Why there is no entry. */
+  #objection: AppError | undefined;
   #generation = 0;
   #initChanges = 0;
 
@@ -180,7 +182,9 @@ export class RenditionEntry {
     this.#opening = Promise.resolve();
     try {
       this.#lease = await cache.create(profile, segmentCount, init);
+      this.#objection = undefined;
     } catch (error) {
+      this.#objection = error instanceof AppError ? error : new AppError('UNAVAILABLE', reasonOf(error));
       logger.warn({ quality: profile.quality, reason: reasonOf(error) }, 'what is encoded cannot be kept');
     }
   }
@@ -219,7 +223,7 @@ export class RenditionEntry {
   ): Promise<void> {
     if (generation !== this.#generation) return;
     if (run === undefined || writer === undefined) {
-      throw new AppError('UNAVAILABLE', 'the cache does not take what is encoded; see the log of the server');
+      throw this.#objection ?? new AppError('UNAVAILABLE', 'somebody else writes this cache entry; try again later');
     }
     this.#fresh.set(index, bytes);
     try {
