@@ -5,7 +5,10 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyReply } from 'fastify';
 import type { HttpApp } from './http-app.ts';
 
-/** Nothing from elsewhere and nothing inline; `blob:` is how Media Source Extensions feed the video element. */
+/**
+ * Nothing from elsewhere and nothing inline; `blob:` is how Media Source Extensions feed the video element, `data:` is where
+ * hls.js has subtitle tracks come from before it fills them.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -13,7 +16,7 @@ const CONTENT_SECURITY_POLICY = [
   "style-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
-  "media-src 'self' blob:",
+  "media-src 'self' blob: data:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",

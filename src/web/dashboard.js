@@ -2,6 +2,7 @@
 import { ApiError, call, token } from './api.js';
 import { showArchives } from './dashboard/archives.js';
 import { showBroadcasts } from './dashboard/broadcasts.js';
+import { FilesView } from './dashboard/files-view.js';
 import { showRungs } from './dashboard/rungs.js';
 import { showTranscodes } from './dashboard/transcodes.js';
 
@@ -9,6 +10,7 @@ const REFRESH_MS = 2_000;
 const byId = (id) => document.getElementById(id);
 const signIn = byId('sign-in');
 const addRung = byId('add-rung');
+const files = new FilesView({ attempt, remove });
 let timer;
 
 signIn.addEventListener('submit', (event) => {
@@ -69,6 +71,7 @@ async function refresh() {
     showTranscodes(byId('transcodes'), transcodes);
     byId('recordings').hidden = archives.length === 0;
     showArchives(byId('archives'), archives, remove);
+    await files.refresh();
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       token.forget();

@@ -23,10 +23,10 @@ const FILES: Record<string, string> = {
 };
 
 /**
- * What Shaka Player 5.2 needs: in its other mode it throws away every part that does not begin with a keyframe. It also
+ * What Shaka Player 5.2 needs for a broadcast: in its other mode it throws away every part that does not begin with a keyframe. It also
  * goes by its own timeline instead of the wall clock's, in which a publisher's absence is a hole that it never leaves.
  */
-const SHAKA_CONFIG = { manifest: { hls: { sequenceMode: true, ignoreManifestProgramDateTime: true } } };
+const SHAKA_LIVE = { manifest: { hls: { sequenceMode: true, ignoreManifestProgramDateTime: true } } };
 
 /** What a page with a bare player offers to the test. */
 interface PagePlayer {
@@ -34,6 +34,8 @@ interface PagePlayer {
   choose(height: number): void;
   automatic(): void;
   reload(): void;
+  sound(index: number): void;
+  subtitles(index: number): void;
   seekable(): { startS: number; endS: number };
 }
 
@@ -91,12 +93,12 @@ export class PlayerPage extends RecordedPage {
   /** Opens the page and begins to play. */
   static async open(
     browser: Browser,
-    { player, url }: { player: 'hls.js' | 'shaka'; url: string },
+    { player, url, shaka = SHAKA_LIVE }: { player: 'hls.js' | 'shaka'; url: string; shaka?: object },
   ): Promise<PlayerPage> {
     const server = await serveFiles();
     const page = await browser.newPage();
     const { port } = server.address() as AddressInfo;
-    const query = new URLSearchParams({ player, url, config: JSON.stringify(SHAKA_CONFIG) });
+    const query = new URLSearchParams({ player, url, config: JSON.stringify(shaka) });
     await page.goto(`http://127.0.0.1:${port}/?${query.toString()}`);
     return new PlayerPage(page, server, `${player} ${new URL(url).pathname}`);
   }
@@ -117,6 +119,16 @@ export class PlayerPage extends RecordedPage {
   /** Loads the playlist again, as a page does that finds its player stuck. */
   reload(): Promise<void> {
     return this.page.evaluate(() => (globalThis as unknown as PageWindow).player.reload());
+  }
+
+  /** Switches to another sound, in the order of the player. */
+  chooseSound(index: number): Promise<void> {
+    return this.page.evaluate((wanted) => (globalThis as unknown as PageWindow).player.sound(wanted), index);
+  }
+
+  /** Shows subtitles, in the order of the player. */
+  chooseSubtitles(index: number): Promise<void> {
+    return this.page.evaluate((wanted) => (globalThis as unknown as PageWindow).player.subtitles(wanted), index);
   }
 
   /** The part of the media time that can be played. */

@@ -1,5 +1,6 @@
 import { element, renderList } from '../dom.js';
 import { tableRow } from './table-row.js';
+import { durationOf, sizeOf } from './units.js';
 
 /**
  * Shows the recordings.
@@ -31,15 +32,9 @@ function archiveRow({ id, broadcast, startedAt, durationMs, bytes, playlist }, o
     broadcast,
     new Date(startedAt).toLocaleString(),
     durationOf(durationMs),
-    `${(bytes / 1e6).toFixed(1)} MB`,
+    sizeOf(bytes),
     element('a', { href: watchRecording(broadcast, id) }, 'Watch'),
     element('a', { href: playlist }, 'Playlist'),
     element('button', { type: 'button', className: 'small', onclick: remove }, 'Delete'),
   );
-}
-
-function durationOf(durationMs) {
-  const totalS = Math.round(durationMs / 1000);
-  const two = (value) => String(value).padStart(2, '0');
-  return `${Math.floor(totalS / 3600)}:${two(Math.floor(totalS / 60) % 60)}:${two(totalS % 60)}`;
 }

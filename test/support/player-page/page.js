@@ -22,6 +22,8 @@ const players = {
       automatic: () => (hls.nextLevel = -1),
       choose: (height) => (hls.nextLevel = hls.levels.findIndex((level) => level.height === height)),
       reload: () => hls.loadSource(url),
+      sound: (index) => (hls.audioTrack = index),
+      subtitles: (index) => (hls.subtitleTrack = index),
       seekable: () => ({ startS: hls.latestLevelDetails.fragmentStart, endS: hls.latestLevelDetails.edge }),
     };
   },
@@ -54,6 +56,8 @@ const players = {
         player.selectVariantTrack(track, true);
       },
       reload: () => player.load(url).then(() => video.play()),
+      sound: (index) => player.selectAudioTrack(player.getAudioTracks()[index]),
+      subtitles: (index) => player.selectTextTrack(player.getTextTracks()[index]),
       seekable: () => ({ startS: player.seekRange().start, endS: player.seekRange().end }),
     };
   },
