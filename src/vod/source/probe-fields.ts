@@ -1,5 +1,6 @@
-/** An object of ffprobe's JSON. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { AppError } from '../../util/errors.ts';
+
+type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_NAME_CHARS = 100;
 const MAX_CHILDREN = 256;
@@ -8,8 +9,19 @@ const MAX_CHILDREN = 256;
 export class ProbeFields {
   readonly #object: JsonObject;
 
-  constructor(object: JsonObject) {
+  private constructor(object: JsonObject) {
     this.#object = object;
+  }
+
+  /** Reads all that ffprobe wrote. @throws AppError `BAD_MEDIA` if that is no object */
+  static parse(output: Buffer): ProbeFields {
+    try {
+      const value: unknown = JSON.parse(output.toString('utf8'));
+      if (isObject(value)) return new ProbeFields(value);
+    } catch {
+      // The same as any other value.
+    }
+    throw new AppError('BAD_MEDIA', 'ffprobe gave no facts about the source');
   }
 
   /** A name of up to 100 characters; `undefined` for `unknown` and for what is longer. */

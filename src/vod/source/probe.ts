@@ -2,7 +2,7 @@ import { runFfprobe } from '../../ffmpeg/ffprobe.ts';
 import { AppError } from '../../util/errors.ts';
 import { EncryptedMediaError } from './encrypted-media.ts';
 import type { FfmpegInput } from './media-source.ts';
-import { type JsonObject, ProbeFields } from './probe-fields.ts';
+import { ProbeFields } from './probe-fields.ts';
 import type { AudioFacts, SubtitleFacts, VideoFacts } from './title.ts';
 import { languageOf, trackTitleOf } from './track-labels.ts';
 
@@ -78,7 +78,7 @@ export async function probeMedia(
 
 /** Reads what `probeMedia()` got. @throws AppError `BAD_MEDIA` as it does */
 export function parseProbe(output: Buffer): ProbedMedia {
-  const root = parseJson(output);
+  const root = ProbeFields.parse(output);
   const format = root.child('format');
   const startTicks = ticksOf(format.number('start_time')) ?? 0;
   const streams = root.children('streams').slice(0, MAX_STREAMS);
@@ -102,14 +102,6 @@ export function parseProbe(output: Buffer): ProbedMedia {
       .map((stream) => audioOf(stream, startTicks)),
     subtitles: known.filter((stream) => stream.text('codec_type') === 'subtitle').flatMap(subtitleOf),
   };
-}
-
-function parseJson(output: Buffer): ProbeFields {
-  try {
-    return new ProbeFields(JSON.parse(output.toString('utf8')) as JsonObject);
-  } catch (thrown) {
-    throw new AppError('BAD_MEDIA', 'ffprobe gave no facts about the source', { cause: thrown });
-  }
 }
 
 function isCover(stream: ProbeFields): boolean {
@@ -206,5 +198,6 @@ function positive(value: number | undefined): number | undefined {
 }
 
 function ticksOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.round(seconds * TICKS_PER_SECOND);
+  const ticks = Math.round((seconds ?? NaN) * TICKS_PER_SECOND);
+  return Number.isSafeInteger(ticks) ? ticks : undefined;
 }

@@ -8,6 +8,7 @@ import type { FfmpegInput, MediaSource } from './media-source.ts';
 import { readMp4Index } from './mp4-index.ts';
 import { type PacketPass, readEndTicks, readPacketIndex } from './packet-pass.ts';
 import type { ProbedMedia, ProbedVideo } from './probe.ts';
+import { ProbeFields } from './probe-fields.ts';
 import type { VideoIndex } from './video-index.ts';
 
 const TICKS_PER_SECOND = 90_000;
@@ -123,9 +124,9 @@ async function readConfig({ binaryPath, input, streamIndex, signal }: PacketPass
     maxOutputBytes: MAX_CONFIG_OUTPUT,
     signal,
   });
-  const { streams = [] } = JSON.parse(output.toString('utf8')) as { streams?: { extradata?: string }[] };
-  // A dump: an offset of ten characters, up to 41 of bytes, and then the same as text.
-  const lines = streams[0]?.extradata?.split('\n') ?? [];
+  const dump = ProbeFields.parse(output).children('streams')[0]?.longText('extradata');
+  // Each line is an offset of ten characters, up to 41 of bytes, and then the same as text.
+  const lines = dump?.split('\n') ?? [];
   return Buffer.from(lines.map((line) => line.slice(10, 51).replaceAll(' ', '')).join(''), 'hex');
 }
 
