@@ -5,8 +5,6 @@ import type { FfmpegInput } from './media-source.ts';
  * files or addresses (hls, dash, concat, sdp, image2, lavfi ...), since ffmpeg chooses by content and not by file name.
  */
 const MEDIA_FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,flv,mpeg,wav,mp3,aac,ogg,flac';
-/** Subtitle files that lie beside a film. */
-const SIDECAR_FORMATS = 'srt,ass,webvtt';
 /** 8K. A coded picture of some kilobytes may otherwise claim gigabytes of memory when it is decoded. */
 const MAX_PIXELS = 36_000_000;
 /** How long ffmpeg waits for the relay; the relay gives up on a web server before that. */
@@ -19,15 +17,6 @@ export function localInput(realPath: string): FfmpegInput {
   return {
     url: `file:${realPath}`,
     options: ['-protocol_whitelist', 'file', ...MEDIA_GUARDS],
-    release: () => undefined,
-  };
-}
-
-/** Lets ffmpeg read a subtitle file beside a film (`SubtitleFacts.sidecarPath`) and nothing else. */
-export function sidecarInput(realPath: string): FfmpegInput {
-  return {
-    url: `file:${realPath}`,
-    options: ['-protocol_whitelist', 'file', '-format_whitelist', SIDECAR_FORMATS],
     release: () => undefined,
   };
 }

@@ -7,7 +7,6 @@ import { findFfprobe, runFfprobe } from '../../../src/ffmpeg/ffprobe.ts';
 import { AddressGuard } from '../../../src/remote/address-guard.ts';
 import { LoopbackRelay } from '../../../src/remote/loopback-relay.ts';
 import { RemoteClient } from '../../../src/remote/remote-client.ts';
-import { sidecarInput } from '../../../src/vod/source/input-options.ts';
 import type { FfmpegInput } from '../../../src/vod/source/media-source.ts';
 import { SourceResolver } from '../../../src/vod/source/source-resolver.ts';
 import { RangeServer } from '../../support/range-server.ts';
@@ -136,15 +135,5 @@ describe('the confinement of ffmpeg', () => {
     const remote = probe(await (await resolver.resolve(holder.url('/film.mp4?token=1'))).openInput());
     await expect(remote).rejects.toThrow(/Invalid data|moov/);
     await expect(remote).rejects.not.toThrow(/127\.0\.0\.1/);
-  });
-
-  it('takes subtitle files beside a film for subtitles only', async () => {
-    const srt = path.join(root, 'film.srt');
-    await fs.writeFile(srt, '1\n00:00:01,000 --> 00:00:02,000\nHello\n');
-    expect(await probe(sidecarInput(srt))).toBe('srt');
-    await fs.writeFile(srt, LISTS[0]![1](bait.url('/seg.ts')));
-    await expect(probe(sidecarInput(srt))).rejects.toMatchObject({ code: 'BAD_MEDIA' });
-    await expect(probe(sidecarInput(path.join(root, 'good.mp4')))).rejects.toMatchObject({ code: 'BAD_MEDIA' });
-    expect(bait.seen).toEqual([]);
   });
 });
