@@ -199,7 +199,7 @@ export class CacheEntry {
     const work = this.enqueue(async () => {
       await this.#removeMark();
       const deleted = trimmed.filter(({ index }) => !this.#segments.has(index));
-      for (const { index } of deleted) await rm(this.pathOf(index), { force: true });
+      for (const { index } of deleted) await rm(this.pathOf(index), { recursive: true, force: true });
     });
     return this.#logFailure(work, 'segments of the cache could not be deleted');
   }
