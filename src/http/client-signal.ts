@@ -8,7 +8,7 @@ export function clientSignal({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
   if (raw.destroyed) gone.abort();
   raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort();
+    if (!raw.writableEnded) gone.abort();
   });
   return gone.signal;
 }

@@ -46,30 +46,30 @@ export async function vodPlaybackRoutes(app: FastifyInstance, files: FilePlaybac
   const entry = '/vod/ID/index.m3u8';
   await playbackScope(app, { prefix: '/vod', methods: 'GET, HEAD, POST, OPTIONS', entry }, (scope) => {
     scope.get<{ Params: SessionParams }>('/:id', (request, reply) =>
-      held(reply, async () => {
-        const info = await files.info(request.params.id, request.signal);
+      held(reply, async (signal) => {
+        const info = await files.info(request.params.id, signal);
         return reply.header('cache-control', 'no-store').send(info);
       }),
     );
 
     scope.get<{ Params: SessionParams }>('/:id/index.m3u8', (request, reply) =>
-      held(reply, async () => {
-        const playlist = await files.multivariant(request.params.id, request.signal);
+      held(reply, async (signal) => {
+        const playlist = await files.multivariant(request.params.id, signal);
         return sendPlaylist(request, reply, { playlist, cache: FILE_PLAYLIST_CACHE });
       }),
     );
 
     scope.get<{ Params: FileParams }>('/:id/:rendition/:file', (request, reply) =>
-      held(reply, () => sendFile(request, reply, files)),
+      held(reply, (signal) => sendFile(request, reply, { files, signal })),
     );
 
     scope.post<{ Params: SessionParams; Body: { positionMs?: number } | null }>(
       '/:id/heartbeat',
       { schema: { body: HeartbeatBody } },
       (request, reply) =>
-        held(reply, async () => {
+        held(reply, async (signal) => {
           const { params, body } = request;
-          const answer = await files.heartbeat(params.id, body?.positionMs, clientSignal(reply));
+          const answer = await files.heartbeat(params.id, body?.positionMs, signal);
           return reply.header('cache-control', 'no-store').send(answer);
         }),
     );
@@ -79,15 +79,15 @@ export async function vodPlaybackRoutes(app: FastifyInstance, files: FilePlaybac
 async function sendFile(
   request: FastifyRequest<{ Params: FileParams }>,
   reply: FastifyReply,
-  files: FilePlayback,
+  { files, signal }: { files: FilePlayback; signal: AbortSignal },
 ): Promise<FastifyReply> {
   const { id, rendition, file: name } = request.params;
   if (name === 'index.m3u8') {
-    const playlist = await files.mediaPlaylist(id, rendition, request.signal);
+    const playlist = await files.mediaPlaylist(id, rendition, signal);
     return sendPlaylist(request, reply, { playlist, cache: FILE_PLAYLIST_CACHE });
   }
   const version = readVersion(request.query as Query);
-  const file = await files.media(id, { rendition, file: name, version }, request.signal);
+  const file = await files.media(id, { rendition, file: name, version }, signal);
   const cache = name.endsWith('.vtt') ? FILE_SUBTITLE_CACHE : VOD_MEDIA_CACHE;
   return sendMedia(request, reply, { file, name: entityName(name, version, file), cache });
 }
@@ -106,11 +106,15 @@ function readVersion({ v }: Query): string | undefined {
 }
 
 /** Answers later; nobody is told anything once the client has gone. */
-async function held(reply: FastifyReply, answer: () => Promise<FastifyReply>): Promise<FastifyReply> {
+async function held(
+  reply: FastifyReply,
+  answer: (signal: AbortSignal) => Promise<FastifyReply>,
+): Promise<FastifyReply> {
+  const signal = clientSignal(reply);
   try {
-    return await answer();
+    return await answer(signal);
   } catch (error) {
-    if (reply.raw.destroyed) return reply.hijack();
+    if (signal.aborted) return reply.hijack();
     throw error;
   }
 }
