@@ -6,6 +6,7 @@ const ESCAPED_RATE = 15;
 const MAX_SAMPLE_RATE = 192_000;
 /** Channels of each channelConfiguration; 0 is told by a program config element, for which stereo stands in. */
 const CHANNELS = [2, 1, 2, 3, 4, 5, 6, 8, undefined, undefined, undefined, 7, 8, undefined, 8];
+const LOW_COMPLEXITY = 2;
 const SBR = 5;
 const PARAMETRIC_STEREO = 29;
 
@@ -37,6 +38,18 @@ export function readAacConfig(config: Buffer): AudioFormat {
   if (objectType === SBR || objectType === PARAMETRIC_STEREO) sampleRate = readSampleRate(reader);
   if (objectType === PARAMETRIC_STEREO) channels = 2;
   return { codec: `mp4a.40.${objectType}`, sampleRate, channels };
+}
+
+/** The AudioSpecificConfig of AAC-LC. @throws AppError `BAD_MEDIA` for a rate or a number of channels that it has no number for. */
+export function lowComplexityConfig(sampleRate: number, channels: number): Buffer {
+  const rate = SAMPLE_RATES.indexOf(sampleRate);
+  const configuration = CHANNELS.indexOf(channels, 1);
+  if (rate === -1 || configuration === -1) {
+    throw new AppError('BAD_MEDIA', `AAC-LC of ${sampleRate} Hz and ${channels} channels has no short configuration`);
+  }
+  const config = Buffer.alloc(2);
+  config.writeUInt16BE((LOW_COMPLEXITY << 11) | (rate << 7) | (configuration << 3));
+  return config;
 }
 
 function readObjectType(reader: BitReader): number {

@@ -9,7 +9,7 @@ import type { Logger } from '../../util/logger.ts';
 import type { FfmpegInput } from '../source/media-source.ts';
 import type { Title } from '../source/title.ts';
 import type { VodRendition } from '../vod-rendition.ts';
-import { headCommand, headSegmenter } from './head-command.ts';
+import { headCommand, headSegmenter, silentInit } from './head-command.ts';
 import { type HeadSegment, MAX_HEAD_SEGMENTS, MAX_SEGMENT_BYTES, type SegmentRange } from './segment-range.ts';
 import { LateStartError } from './video-segmenter.ts';
 
@@ -125,6 +125,7 @@ export class Head {
     const boxes = new BoxStream(STREAM_LIMITS);
     const segmenter = headSegmenter({ ...this.#options, careful }, (segment) => this.#emit(segment));
     let fault: unknown;
+    let initBytes: Buffer | undefined;
     let hasInit = false as boolean;
     const child = new FfmpegChild({
       ...{ binaryPath: binary.path, source: input },
@@ -133,9 +134,9 @@ export class Head {
         if (fault !== undefined || segmenter.next === end) return;
         try {
           for (const { type, bytes } of boxes.push(chunk)) {
+            if (type === 'init') initBytes = bytes;
+            if (!hasInit && initBytes !== undefined) hasInit = this.#read(initBytes, type === 'fragment');
             if (type === 'fragment') segmenter.push(bytes);
-            else this.#describe(readTrackInit(bytes));
-            hasInit = true;
           }
         } catch (thrown) {
           fault = thrown;
@@ -154,7 +155,9 @@ export class Head {
     if (failure !== undefined) {
       throw new AppError(BAD_SOURCE.test(failure) ? 'BAD_MEDIA' : 'TRANSCODER_FAILED', failure);
     }
-    if (hasInit) segmenter.finish();
+    const silence = hasInit ? undefined : silentInit(rendition);
+    if (silence !== undefined) this.#describe(silence);
+    if (hasInit || silence !== undefined) segmenter.finish();
     if (segmenter.next === end) return { ended: 'complete' };
     return this.#lastIndex === undefined && !careful ? 'missed' : this.#ranOut();
   }
@@ -168,6 +171,17 @@ export class Head {
   #ranOut(): Omit<HeadEnd, 'lastIndex'> {
     if (this.#options.title.source.kind === 'file') return { ended: 'early' };
     return { ended: 'failed', reason: 'the source ended early', code: 'UNAVAILABLE' };
+  }
+
+  /** True if this is an init; one that cannot be read is a fault only if it is needed. */
+  #read(bytes: Buffer, isNeeded: boolean): boolean {
+    try {
+      this.#describe(readTrackInit(bytes));
+      return true;
+    } catch (thrown) {
+      if (isNeeded) throw thrown;
+      return false;
+    }
   }
 
   #describe(init: TrackInit): void {
