@@ -59,7 +59,10 @@ export function listTitle({
   const subtitleGroup = texts.length === 0 ? undefined : SUBTITLES;
   const isGrouped = video.length > 0 || stereo.length > 1;
   return {
-    media: [...(isGrouped ? groups.flatMap(({ groupId, members }) => listAudio(groupId, members)) : []), ...texts],
+    media: [
+      ...(isGrouped ? groups.flatMap(({ groupId, members }) => listAudio(title, groupId, members)) : []),
+      ...texts,
+    ],
     variants:
       video.length === 0
         ? groups.map(({ groupId, members }) => soundVariant(members, isGrouped ? groupId : undefined, subtitleGroup))
@@ -88,8 +91,8 @@ function membersOf(audio: readonly VodAudio[], compare: (a: VodAudio, b: VodAudi
   return members.filter((member) => member !== undefined).sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
 }
 
-function listAudio(groupId: string, members: readonly VodAudio[]): MediaRendition[] {
-  const names = uniqueNames(members.map(({ title }) => title));
+function listAudio({ audio }: Title, groupId: string, members: readonly VodAudio[]): MediaRendition[] {
+  const names = uniqueNames(members.map((member) => audioName(member, audio[member.trackIndex]?.title)));
   const isFirstOf = firstsBy(members, ({ language }) => language ?? '');
   return members.map((member, index) => ({
     type: 'AUDIO',
@@ -101,6 +104,11 @@ function listAudio(groupId: string, members: readonly VodAudio[]): MediaRenditio
     isAutoselect: isFirstOf(member),
     channels: member.channels,
   }));
+}
+
+/** @param own what the file calls it */
+function audioName({ title, language }: VodAudio, own: string | undefined): string {
+  return own ?? (language === undefined ? title : languageName(language));
 }
 
 function listSubtitles(title: Title, choice: Exclude<SubtitleChoice, 'off'> | undefined): MediaRendition[] {
@@ -133,7 +141,7 @@ function subtitleName({ title, language, isForced }: SubtitleFacts, track: numbe
 }
 
 /** What English speakers call a language; its code if that is unknown. */
-export function languageName(code: string): string {
+function languageName(code: string): string {
   try {
     return new Intl.DisplayNames(['en'], { type: 'language' }).of(code) ?? code;
   } catch {

@@ -4,10 +4,14 @@ import { listTitle } from '../../../src/vod/session/title-listing.ts';
 import type { SubtitleChoice } from '../../../src/vod/session/track-choice.ts';
 import type { Title } from '../../../src/vod/source/title.ts';
 import type { VodRendition } from '../../../src/vod/vod-rendition.ts';
-import { fakeTitle, subtitleFacts, vodAudio, vodVideo } from '../../support/fake-vod.ts';
+import { audioFacts, fakeTitle, subtitleFacts, vodAudio, vodVideo } from '../../support/fake-vod.ts';
 
 function lines(renditions: readonly VodRendition[], title: Partial<Title> = {}, subtitles?: SubtitleChoice): string[] {
-  const listing = listTitle({ title: fakeTitle('film', title), renditions, subtitles });
+  const sounds = renditions.filter((rendition) => rendition.kind === 'audio');
+  const audio = [0, 1].map((track) =>
+    audioFacts({ title: sounds.find(({ trackIndex }) => trackIndex === track)?.title }),
+  );
+  const listing = listTitle({ title: fakeTitle('film', { audio, ...title }), renditions, subtitles });
   return renderMultivariantPlaylist(listing).trim().split('\n').slice(3);
 }
 
@@ -81,6 +85,17 @@ describe('the multivariant playlist of a title', () => {
     expect(listed.slice(0, 2)).toEqual([
       expect.stringMatching(/NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES.*audio-1/),
       expect.stringMatching(/NAME="English \(2\)",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=NO.*audio-0/),
+    ]);
+  });
+
+  it('calls a sound what the file calls it, else by its language', () => {
+    const audio = [audioFacts({ title: 'Commentary', language: 'en' }), audioFacts({ language: 'fr' }), audioFacts()];
+    const sounds = audio.map(({ language, title }, track) => vodAudio(track, 2, { language, ...(title && { title }) }));
+    const listed = lines([rungs[0]!, ...sounds], { audio });
+    expect(listed.slice(0, 3).map((line) => /NAME="([^"]*)"/.exec(line)?.[1])).toEqual([
+      'Commentary',
+      'French',
+      'Track 3',
     ]);
   });
 
