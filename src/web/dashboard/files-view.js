@@ -26,7 +26,7 @@ export class FilesView {
       { crumbs: byId('crumbs'), rows: byId('media') },
       {
         onPlay: (source) => void this.#play({ source }),
-        onEncode: (source) => void this.#tell(() => call('POST', 'vod', { source, user: 'pre-encode', fill: true })),
+        onEncode: (source) => void this.#tell(() => call('POST', 'vod', { source, fill: true })),
         onProblem: (problem) => this.#showProblem(problem),
       },
     );
