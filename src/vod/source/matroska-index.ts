@@ -47,20 +47,19 @@ const TICKS_PER_NANOSECOND = 90_000 / 1e9;
 /**
  * Reads when the keyframes of a Matroska file's picture are shown from its `Cues` alone; `undefined` if those do not tell:
  * there are none, or fewer than two for the picture, or the file is cut off.
- * @param ordinal of the picture among the file's video tracks, from 0
- * @throws EncryptedMediaError, AppError `BAD_MEDIA` for what is malformed or over a limit, and as `ByteSource.read` does
+ * @param ordinal of the picture among the file's video tracks, from 0; left out if there is none
+ * @throws EncryptedMediaError, also for an encrypted track beside it, AppError `BAD_MEDIA` for what is malformed or over a limit, and as `ByteSource.read` does
  */
 export async function readMatroskaIndex(
   bytes: ByteSource,
-  ordinal: number,
+  ordinal: number | undefined,
   signal?: AbortSignal,
 ): Promise<VideoIndex | undefined> {
   const parts = await readParts(bytes, signal);
   const tracks = parts?.get(ID.tracks);
   const cues = parts?.get(ID.cues);
-  if (parts === undefined || tracks === undefined || cues === undefined) return undefined;
-  const track = videoTracks(tracks)[ordinal];
-  if (track === undefined) return undefined;
+  const track = tracks && videoTracks(tracks)[ordinal ?? -1];
+  if (parts === undefined || cues === undefined || track === undefined) return undefined;
   const scale = elementOf(parts.get(ID.info) ?? Buffer.alloc(0), ID.timestampScale);
   const ticksPerUnit = (scale === undefined ? DEFAULT_TIMESTAMP_SCALE : uintOf(scale)) * TICKS_PER_NANOSECOND;
   const points = cuePoints(cues, track.number, ticksPerUnit);
@@ -130,10 +129,10 @@ function videoTracks(tracks: Buffer): { number: number; config: Buffer | undefin
   const found = [];
   for (const { id, body } of elementsOf(tracks)) {
     if (id !== ID.trackEntry) continue;
-    const type = elementOf(body, ID.trackType);
-    if (type === undefined || uintOf(type) !== VIDEO) continue;
     const encodings = elementOf(body, ID.contentEncodings);
     if (encodings !== undefined) refuseEncryption(encodings);
+    const type = elementOf(body, ID.trackType);
+    if (type === undefined || uintOf(type) !== VIDEO) continue;
     const config = elementOf(body, ID.codecPrivate);
     found.push({
       number: uintOf(elementOf(body, ID.trackNumber) ?? Buffer.alloc(0)),

@@ -1,6 +1,7 @@
 import { type BoxView, FieldReader, onlyBox, readBoxes } from '../../media/cmaf/box-reader.ts';
 import type { ByteSource } from '../../util/byte-source.ts';
 import { AppError } from '../../util/errors.ts';
+import { EncryptedMediaError } from './encrypted-media.ts';
 import { readSamples } from './mp4-samples.ts';
 import { type VideoIndex, VideoIndexBuilder } from './video-index.ts';
 
@@ -10,23 +11,25 @@ const MAX_EDITS = 64;
 /** Content of a visual sample entry before its boxes (ISO/IEC 14496-12, 12.1.3). */
 const VISUAL_ENTRY_BYTES = 78;
 const TICKS_PER_SECOND = 90_000;
+const ENCRYPTED_ENTRIES = new Set(['encv', 'enca', 'drmi', 'drms']);
 
 /**
  * Reads when the frames of an MP4's picture are shown from its `moov` alone; `undefined` if that does not tell:
  * fragmented, cut off, or edited in more than one piece.
- * @param trackId of the picture
- * @throws AppError `BAD_MEDIA` for tables that contradict each other or are over a limit, and as `ByteSource.read` does
+ * @param trackId of the picture; left out if there is none
+ * @throws EncryptedMediaError, also for an encrypted track beside it, AppError `BAD_MEDIA` for tables that contradict each other or are over a limit, and as `ByteSource.read` does
  */
 export async function readMp4Index(
   bytes: ByteSource,
-  trackId: number,
+  trackId: number | undefined,
   signal?: AbortSignal,
 ): Promise<VideoIndex | undefined> {
-  const content = await readMovie(bytes, signal);
-  if (content === undefined) return undefined;
+  const { content, isWhole } = await readMovie(bytes, signal);
   const movie = readBoxes(content, 'moov');
-  const trak = movie.filter(({ type }) => type === 'trak').find((box) => trackIdOf(box) === trackId);
-  if (trak === undefined || movie.some(({ type }) => type === 'mvex')) return undefined;
+  const traks = movie.filter(({ type }) => type === 'trak');
+  if (traks.some(isEncrypted)) throw new EncryptedMediaError();
+  const trak = traks.find((box) => trackIdOf(box) === trackId);
+  if (!isWhole || trak === undefined || movie.some(({ type }) => type === 'mvex')) return undefined;
   const boxes = readBoxes(trak.body, 'trak');
   const mdia = readBoxes(onlyBox(boxes, 'mdia', 'trak').body, 'mdia');
   const timescale = timescaleOf(onlyBox(mdia, 'mdhd', 'mdia'));
@@ -53,9 +56,12 @@ export async function readMp4Index(
   return builder.build(configOf(stbl));
 }
 
-/** The content of `moov`; `undefined` if there are fragments, or if media is missing at the end of the file. */
-async function readMovie(bytes: ByteSource, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
-  let movie: Buffer | undefined;
+/** The content of `moov`, none if there is no such box; whole if neither fragments follow nor the end of the file is missing. */
+async function readMovie(
+  bytes: ByteSource,
+  signal: AbortSignal | undefined,
+): Promise<{ content: Buffer; isWhole: boolean }> {
+  let content: Buffer = Buffer.alloc(0);
   let at = 0;
   for (let count = 0; at + 8 <= bytes.sizeBytes && count < MAX_TOP_BOXES; count += 1) {
     const header = await bytes.read(at, Math.min(16, bytes.sizeBytes - at), signal);
@@ -65,18 +71,30 @@ async function readMovie(bytes: ByteSource, signal: AbortSignal | undefined): Pr
     if (size === 0) size = bytes.sizeBytes - at;
     if (size === 1) size = header.length < 16 ? 0 : header.readUInt32BE(8) * 2 ** 32 + header.readUInt32BE(12);
     if (size < headerBytes) throw new AppError('BAD_MEDIA', `a box of ${size} bytes is none`);
-    if (type === 'moof') return undefined;
+    if (type === 'moof') return { content, isWhole: false };
     const fits = at + size <= bytes.sizeBytes;
-    if (!fits && (type === 'mdat' || type === 'moov')) return undefined;
+    if (!fits && (type === 'mdat' || type === 'moov')) return { content, isWhole: false };
     if (type === 'moov') {
       if (size > MAX_MOOV_BYTES) {
         throw new AppError('BAD_MEDIA', `a moov of ${size} bytes is over the limit of ${MAX_MOOV_BYTES}`);
       }
-      movie = await bytes.read(at + headerBytes, size - headerBytes, signal);
+      content = await bytes.read(at + headerBytes, size - headerBytes, signal);
     }
     at += size;
   }
-  return movie;
+  return { content, isWhole: true };
+}
+
+/** True if a track's first sample entry is that of protected samples (ISO/IEC 14496-12, 8.12), or of an older kind. */
+function isEncrypted(trak: BoxView): boolean {
+  let boxes = readBoxes(trak.body, 'trak');
+  for (const type of ['mdia', 'minf', 'stbl']) {
+    const box = boxes.find((other) => other.type === type);
+    if (box === undefined) return false;
+    boxes = readBoxes(box.body, type);
+  }
+  const stsd = boxes.find(({ type }) => type === 'stsd');
+  return stsd !== undefined && ENCRYPTED_ENTRIES.has(stsd.body.toString('latin1', 12, 16));
 }
 
 function trackIdOf(trak: BoxView): number {

@@ -1,6 +1,5 @@
 import { runFfprobe } from '../../ffmpeg/ffprobe.ts';
 import { AppError } from '../../util/errors.ts';
-import { EncryptedMediaError } from './encrypted-media.ts';
 import type { FfmpegInput } from './media-source.ts';
 import { ProbeFields } from './probe-fields.ts';
 import type { AudioFacts, SubtitleFacts, VideoFacts } from './title.ts';
@@ -17,7 +16,7 @@ const MAX_PIXEL_STRETCH = 10;
 
 const ENTRIES = [
   'format=format_name,start_time,duration',
-  'stream=index,id,codec_name,codec_type,codec_tag_string,profile,level,width,height,pix_fmt,sample_aspect_ratio,' +
+  'stream=index,id,codec_name,codec_type,profile,level,width,height,pix_fmt,sample_aspect_ratio,' +
     'field_order,color_transfer,avg_frame_rate,r_frame_rate,start_time,nb_frames,bit_rate,channels,sample_rate',
   'stream_disposition=default,forced,hearing_impaired,attached_pic,still_image',
   'stream_tags=language,title,rotate',
@@ -28,8 +27,6 @@ const TEXT_CODECS = new Set(['subrip', 'srt', 'ass', 'ssa', 'mov_text', 'webvtt'
 const PICTURE_CODECS = new Set(['hdmv_pgs_subtitle', 'dvd_subtitle', 'dvb_subtitle', 'xsub']);
 const INTERLACED_ORDERS = new Set(['tt', 'bb', 'tb', 'bt']);
 const HDR_TRANSFERS = new Set(['smpte2084', 'arib-std-b67']);
-/** Sample entries of protected tracks (ISO/IEC 14496-12, 8.12; FairPlay). */
-const ENCRYPTED_TAGS = new Set(['encv', 'enca', 'drmi', 'drms']);
 
 /** What ffprobe tells of a source. Times as in `Title`, unless said otherwise. */
 export interface ProbedMedia {
@@ -82,9 +79,6 @@ export function parseProbe(output: Buffer): ProbedMedia {
   const format = root.child('format');
   const startTicks = ticksOf(format.number('start_time')) ?? 0;
   const streams = root.children('streams').slice(0, MAX_STREAMS);
-  if (streams.some((stream) => ENCRYPTED_TAGS.has(stream.text('codec_tag_string') ?? ''))) {
-    throw new EncryptedMediaError();
-  }
   const known = streams.filter((stream) => stream.text('codec_name') !== undefined);
   const videos = streams.filter((stream) => stream.text('codec_type') === 'video' && !isCover(stream));
   const picture = videos.find((stream) => known.includes(stream));

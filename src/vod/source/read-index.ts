@@ -62,9 +62,17 @@ export async function readVideoIndex(
   });
 }
 
-/** When the last packet of a file's track ends, ticks of the source's own timeline; `undefined` if that cannot be told. */
-export function readLocalEnd(context: IndexContext, streamIndex: number): Promise<number | undefined> {
-  if (context.source.kind !== 'file') return Promise.resolve(undefined);
+/**
+ * When the last packet of a file's sound ends, ticks of the source's own timeline; `undefined` if that cannot be told. Errors
+ * as with `readVideoIndex`.
+ */
+export async function readSoundEnd(
+  context: IndexContext,
+  media: ProbedMedia,
+  streamIndex: number,
+): Promise<number | undefined> {
+  await orNothing(context, 'its tables', () => readTables(context, media, undefined));
+  if (context.source.kind !== 'file') return undefined;
   return orNothing(context, 'its packets', () => readEndTicks(passOf(context, streamIndex)));
 }
 
@@ -72,17 +80,19 @@ function passOf({ ffprobePath, input, signal }: IndexContext, streamIndex: numbe
   return { binaryPath: ffprobePath, input, streamIndex, timeoutMs: PASS_TIMEOUT_MS, signal };
 }
 
+/** What the container's own tables tell of a picture; without one, only whether all tracks can be decoded is looked at. */
 async function readTables(
   { source, signal }: IndexContext,
   { format }: ProbedMedia,
-  { trackId, ordinal }: ProbedVideo,
+  video: ProbedVideo | undefined,
 ): Promise<VideoIndex | undefined> {
   const names = format.split(',');
-  const isMp4 = names.includes('mp4') && trackId !== undefined;
+  const isMp4 = names.includes('mp4');
   if (!isMp4 && !names.includes('matroska')) return undefined;
   const bytes = await source.openBytes();
   try {
-    return isMp4 ? await readMp4Index(bytes, trackId, signal) : await readMatroskaIndex(bytes, ordinal, signal);
+    if (isMp4) return await readMp4Index(bytes, video?.trackId, signal);
+    return await readMatroskaIndex(bytes, video?.ordinal, signal);
   } finally {
     await bytes.close();
   }

@@ -3,7 +3,7 @@ import type { Logger } from '../../util/logger.ts';
 import { avcCodecOf, copyObjection, measureCopy } from './copy-facts.ts';
 import type { MediaSource } from './media-source.ts';
 import { probeMedia, type ProbedMedia, type ProbedVideo } from './probe.ts';
-import { type IndexContext, readLocalEnd, readVideoIndex } from './read-index.ts';
+import { type IndexContext, readSoundEnd, readVideoIndex } from './read-index.ts';
 import { planSegments } from './segment-plan.ts';
 import type { SegmentPlan, Title, VideoFacts } from './title.ts';
 import type { VideoIndex } from './video-index.ts';
@@ -84,7 +84,7 @@ async function planSound(context: IndexContext, media: ProbedMedia, targetTicks:
   const track = audio.find(({ isDefault }) => isDefault) ?? audio[0];
   if (track === undefined)
     throw new AppError('BAD_MEDIA', 'the source has neither a picture nor sound that can be played');
-  const lastTicks = await readLocalEnd(context, track.streamIndex);
+  const lastTicks = await readSoundEnd(context, media, track.streamIndex);
   const firstTicks = Math.max(0, track.startTicks);
   const endTicks = checkedEnd(firstTicks, lastTicks === undefined ? declaredTicks : lastTicks - startTicks);
   return planSegments({ firstTicks, endTicks, targetTicks, keyframesOnly: false });

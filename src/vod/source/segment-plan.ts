@@ -9,8 +9,8 @@ export const MAX_COPY_TICKS = 10.5 * TICKS_PER_SECOND;
 const FIRST_TICKS = 2 * TICKS_PER_SECOND;
 /** A shorter rest is part of the segment before. */
 const MIN_LAST_TICKS = TICKS_PER_SECOND / 2;
-/** How far from where it is wanted a keyframe is still taken for a boundary, as a part of the target. */
-const KEYFRAME_TOLERANCE = 0.25;
+/** How far from where a boundary is wanted a keyframe or the end still is one, as a part of the target. */
+const TOLERANCE = 0.25;
 /** Segments shorter than this part of the target are only made where no keyframe allows for a longer one. */
 const MIN_PART = 0.25;
 /** With the target that results, and boundaries that come earlier by the tolerance, no title has over 20,000 segments. */
@@ -46,6 +46,7 @@ export function planSegments(input: PlanInput): SegmentPlan {
       : freeCut(input, targetTicks);
   for (let at = firstTicks; ;) {
     const wantedTicks = boundaries.length === 1 ? Math.min(FIRST_TICKS, targetTicks) : targetTicks;
+    if (endTicks - at <= wantedTicks * (1 + TOLERANCE)) break;
     const next = cutAfter(at, at + wantedTicks);
     if (next === undefined || endTicks - next < MIN_LAST_TICKS) break;
     boundaries.push(next);
@@ -60,7 +61,7 @@ export function planSegments(input: PlanInput): SegmentPlan {
 type Cut = (at: number, wanted: number) => number | undefined;
 
 function keyframeCut(keyframes: ArrayLike<number>, targetTicks: number, endTicks: number): Cut {
-  const maxTicks = Math.max(MAX_COPY_TICKS, targetTicks * (1 + KEYFRAME_TOLERANCE));
+  const maxTicks = Math.max(MAX_COPY_TICKS, targetTicks * (1 + TOLERANCE));
   return (at, wanted) => {
     const earliest = lowerBound(keyframes, at + (wanted - at) * MIN_PART);
     const best = nearest(keyframes, wanted, earliest);
@@ -71,7 +72,7 @@ function keyframeCut(keyframes: ArrayLike<number>, targetTicks: number, endTicks
 }
 
 function freeCut({ keyframes = [], frames }: PlanInput, targetTicks: number): Cut {
-  const tolerance = targetTicks * KEYFRAME_TOLERANCE;
+  const tolerance = targetTicks * TOLERANCE;
   return (at, wanted) => {
     const keyframe = nearest(keyframes, wanted, lowerBound(keyframes, Math.max(at + 1, wanted - tolerance)));
     if (keyframe !== undefined && keyframe - wanted <= tolerance) return keyframe;

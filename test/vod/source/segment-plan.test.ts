@@ -38,12 +38,15 @@ describe('planSegments', () => {
 
   it('cuts at multiples of the target where no frame is known', () => {
     expect(plan({})).toEqual([0, 2, 6, 10, 14, 18, 20]);
-    expect(plan({ keyframes: seconds(0, 15) })).toEqual([0, 2, 6, 10, 15, 19, 20]);
+    expect(plan({ keyframes: seconds(0, 15) })).toEqual([0, 2, 6, 10, 15, 20]);
   });
 
-  it('makes no segment of less than half a second at the end', () => {
-    expect(plan({ endTicks: 18.49 * S })).toEqual([0, 2, 6, 10, 14, 18.49]);
-    expect(plan({ endTicks: 18.5 * S })).toEqual([0, 2, 6, 10, 14, 18, 18.5]);
+  it('makes the last segment longer instead of a short one behind it', () => {
+    expect(plan({ endTicks: 19 * S })).toEqual([0, 2, 6, 10, 14, 19]);
+    expect(plan({ endTicks: 19.1 * S })).toEqual([0, 2, 6, 10, 14, 18, 19.1]);
+    const late = { keyframes: seconds(0, 2, 6.9), keyframesOnly: true };
+    expect(plan({ ...late, endTicks: 7.39 * S })).toEqual([0, 2, 7.39]);
+    expect(plan({ ...late, endTicks: 7.4 * S })).toEqual([0, 2, 6.9, 7.4]);
     expect(plan({ endTicks: 1 })).toEqual([0, 1 / S]);
   });
 
