@@ -23,6 +23,8 @@ const STREAM_LIMITS = Object.freeze({
 });
 /** What ffmpeg says when it is the source that is at fault. */
 const BAD_SOURCE = /Invalid data found|moov atom not found|could not find codec|Error while decoding|not on whitelist/i;
+/** What ffmpeg says when the source cannot be read further; it then exits as if that were the end. */
+const CUT_OFF = /Input\/output error|Stream ends prematurely|timed out/i;
 
 /** What a head makes of what. */
 export interface HeadOptions extends SegmentRange {
@@ -112,7 +114,7 @@ export class Head {
       this.#end(end === 'missed' ? this.#ranOut() : end);
     } catch (thrown) {
       const code = thrown instanceof AppError ? thrown.code : 'TRANSCODER_FAILED';
-      this.#end({ ended: 'failed', reason: reasonOf(thrown), code });
+      this.#end(this.#isClosed() ? { ended: 'closed' } : { ended: 'failed', reason: reasonOf(thrown), code });
     } finally {
       input?.release();
     }
@@ -125,6 +127,7 @@ export class Head {
     const boxes = new BoxStream(STREAM_LIMITS);
     const segmenter = headSegmenter({ ...this.#options, careful }, (segment) => this.#emit(segment));
     let fault: unknown;
+    let wasCutOff = false as boolean;
     let initBytes: Buffer | undefined;
     let hasInit = false as boolean;
     const child = new FfmpegChild({
@@ -143,7 +146,10 @@ export class Head {
         }
         if (fault !== undefined || segmenter.next === end) void child.kill();
       },
-      onWarning: (line) => logger.debug({ title: title.source.label, rendition: rendition.name, line }, 'ffmpeg says'),
+      onWarning: (line) => {
+        wasCutOff ||= CUT_OFF.test(line);
+        logger.debug({ title: title.source.label, rendition: rendition.name, line }, 'ffmpeg says');
+      },
     });
     this.#child = child;
     if (this.#paused) child.pauseOutput();
@@ -155,6 +161,7 @@ export class Head {
     if (failure !== undefined) {
       throw new AppError(BAD_SOURCE.test(failure) ? 'BAD_MEDIA' : 'TRANSCODER_FAILED', failure);
     }
+    if (wasCutOff) throw new AppError('UNAVAILABLE', 'the source could not be read to its end');
     const silence = hasInit ? undefined : silentInit(rendition);
     if (silence !== undefined) this.#describe(silence);
     if (hasInit || silence !== undefined) segmenter.finish();
