@@ -57,7 +57,7 @@ export class CacheDisk implements CacheContext, Reclaimer {
     }
     this.budget.take(bytes);
     // The limit holds on disk as well: what goes is gone before anything comes.
-    await this.settled();
+    await Promise.all(this.#background);
   }
 
   async tryToWrite<T>(bytes: number, write: () => Promise<T>): Promise<T> {

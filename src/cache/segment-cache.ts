@@ -95,8 +95,13 @@ export class SegmentCache implements Closable {
       const entry = this.#table.current(hash);
       const lease = entry === undefined ? undefined : await this.#tryToLease(entry, segmentCount);
       const { counters } = this.#disk;
-      if (lease === undefined) counters.countInTotal('misses');
-      else counters.count(lease.key, lease.isComplete ? 'hits' : 'partialHits');
+      if (entry === undefined || lease === undefined) {
+        counters.countInTotal('misses');
+        return undefined;
+      }
+      // Somebody asks for it, whatever else was encoded of its place since.
+      entry.isSuperseded = false;
+      counters.count(lease.key, lease.isComplete ? 'hits' : 'partialHits');
       return lease;
     });
   }

@@ -93,6 +93,17 @@ describe('an entry', () => {
     expect((await readdir(at.root)).sort()).toEqual([other.key, audio.key].sort());
   });
 
+  it('stays if it is asked for again after other bytes at its place were encoded', async () => {
+    const cache = await at.open();
+    const old = await sealEntry(cache, { count: 1, of: 'v1', place: '/film' });
+    const lease = (await cache.acquire(old.profile, 1))!;
+    await sealEntry(cache, { count: 1, of: 'v2', place: '/film' });
+    const again = (await cache.acquire(old.profile, 1))!;
+    await lease.release();
+    await again.release();
+    expect((await cache.acquire(old.profile, 1))?.isComplete).toBe(true);
+  });
+
   it('holds subtitle tracks as well', async () => {
     const cache = await at.open();
     const { key } = await sealEntry(cache, { count: 2, format: 'subtitles' });
