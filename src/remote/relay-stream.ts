@@ -7,7 +7,7 @@ import { openRange, type RemoteFacts, type RemotePart } from './remote-range.ts'
 /** A reader that takes nothing for so long costs the web server no connection. */
 const PARK_MS = 3_000;
 /** Without a byte for so long, the web server is given up. */
-const GIVE_UP_MS = 30_000;
+const GIVE_UP_MS = 8_000;
 const RETRY_MS = 500;
 /** A web server that sends less than this in that time, while it may send, is given up. */
 const SLOWEST_BYTES = 64 * 1024;

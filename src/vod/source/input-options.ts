@@ -8,7 +8,7 @@ const MEDIA_FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,flv,mpeg
 /** 8K. A coded picture of some kilobytes may otherwise claim gigabytes of memory when it is decoded. */
 const MAX_PIXELS = 36_000_000;
 /** How long ffmpeg waits for the relay; the relay gives up on a web server before that. */
-const RELAY_TIMEOUT_MS = 45_000;
+const RELAY_TIMEOUT_MS = 30_000;
 
 const MEDIA_GUARDS = ['-format_whitelist', MEDIA_FORMATS, '-max_pixels', String(MAX_PIXELS)];
 
