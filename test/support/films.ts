@@ -85,11 +85,15 @@ export async function bytesOf(file: string): Promise<ByteSource> {
   };
 }
 
-/** Bytes in memory. */
+/** Bytes in memory; reading beyond them is a mistake of whoever reads. */
 export function bytesIn(buffer: Buffer): ByteSource {
   return {
     sizeBytes: buffer.length,
-    read: (offset, length) => Promise.resolve(buffer.subarray(offset, offset + length)),
+    read: (offset, length) => {
+      const fits = Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= buffer.length;
+      if (!fits) return Promise.reject(new RangeError(`${length} bytes at ${offset} of ${buffer.length}`));
+      return Promise.resolve(buffer.subarray(offset, offset + length));
+    },
     close: () => Promise.resolve(),
   };
 }

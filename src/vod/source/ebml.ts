@@ -27,6 +27,8 @@ export async function readElementHeader(
   offset: number,
   signal?: AbortSignal,
 ): Promise<ElementHeader> {
+  if (!(offset < bytes.sizeBytes))
+    throw new AppError('BAD_MEDIA', `there is no element at byte ${offset}: the file is over`);
   const header = await bytes.read(offset, Math.min(MAX_HEADER_BYTES, bytes.sizeBytes - offset), signal);
   const { id, size, headerBytes } = parseHeader(header, 0);
   return { id, bodyOffset: offset + headerBytes, bodyBytes: size };

@@ -42,9 +42,17 @@ export async function scanSource(
     const { format, startTicks, audio, subtitles } = media;
     const durationTicks = (plan.boundaries.at(-1) ?? 0) - (plan.boundaries[0] ?? 0);
     return { format, startTicks, durationTicks, video, audio, subtitles, plan };
+  } catch (error) {
+    throw error instanceof AppError && error.code === 'BAD_MEDIA' ? named(error, source) : error;
   } finally {
     input.release();
   }
+}
+
+/** The same refusal for people who do not know which source was meant, nor where ffprobe keeps things in memory. */
+function named(error: AppError, { label }: MediaSource): AppError {
+  const reason = error.message.replace(/\[[^\]@]{1,100} @ 0x[0-9a-f]+\] ?/g, '');
+  return new AppError('BAD_MEDIA', `"${label}" cannot be played: ${reason}`, { cause: error });
 }
 
 /** `undefined` if there is no picture, or but a single one beside sound. */

@@ -140,7 +140,10 @@ describe('a source that cannot be played', () => {
     const { openInput } = source;
     const formats = ['-protocol_whitelist', 'file', '-format_whitelist', 'mov,matroska,mpegts'];
     const confined = { ...source, openInput: async () => ({ ...(await openInput()), options: formats }) };
-    await expect(scanSource(confined, OPTIONS)).rejects.toMatchObject({ code: 'BAD_MEDIA' });
+    const refused = scanSource(confined, OPTIONS);
+    await expect(refused).rejects.toMatchObject({ code: 'BAD_MEDIA' });
+    await expect(refused).rejects.toThrow(`"${name}.mp4" cannot be played: the source cannot be read: `);
+    await expect(refused).rejects.not.toThrow(/@ 0x/);
   });
 
   it('is refused when it is a still picture, or has no duration', async () => {
