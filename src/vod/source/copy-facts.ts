@@ -1,9 +1,8 @@
 import type { ProbedVideo } from './probe.ts';
-import { lowerBound, MAX_COPY_TICKS } from './segment-plan.ts';
+import { lowerBound, MAX_COPY_TICKS, TICKS_PER_SECOND } from './segment-plan.ts';
 import type { CopyFacts } from './title.ts';
 import type { VideoIndex } from './video-index.ts';
 
-const TICKS_PER_SECOND = 90_000;
 const PROFILES = new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']);
 const PIXEL_FORMATS = new Set(['yuv420p', 'yuvj420p']);
 /** 6.2, as ffprobe writes it. */

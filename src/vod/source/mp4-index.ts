@@ -4,13 +4,13 @@ import { AppError } from '../../util/errors.ts';
 import { EncryptedMediaError } from './encrypted-media.ts';
 import { readSamples } from './mp4-samples.ts';
 import { type VideoIndex, VideoIndexBuilder } from './video-index.ts';
+import { TICKS_PER_SECOND } from './segment-plan.ts';
 
 const MAX_MOOV_BYTES = 64 * 1024 * 1024;
 const MAX_TOP_BOXES = 256;
 const MAX_EDITS = 64;
 /** Content of a visual sample entry before its boxes (ISO/IEC 14496-12, 12.1.3). */
 const VISUAL_ENTRY_BYTES = 78;
-const TICKS_PER_SECOND = 90_000;
 const ENCRYPTED_ENTRIES = new Set(['encv', 'enca', 'drmi', 'drms']);
 
 /**

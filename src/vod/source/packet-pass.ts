@@ -2,8 +2,8 @@ import { readFfprobeLines } from '../../ffmpeg/ffprobe.ts';
 import { AppError } from '../../util/errors.ts';
 import type { FfmpegInput } from './media-source.ts';
 import { type VideoIndex, VideoIndexBuilder } from './video-index.ts';
+import { TICKS_PER_SECOND } from './segment-plan.ts';
 
-const TICKS_PER_SECOND = 90_000;
 const MAX_PACKETS = 20_000_000;
 const MAX_LINE_BYTES = 256;
 

@@ -4,8 +4,8 @@ import type { FfmpegInput } from './media-source.ts';
 import { ProbeFields } from './probe-fields.ts';
 import type { AudioFacts, SubtitleFacts, VideoFacts } from './title.ts';
 import { languageOf, trackTitleOf } from './track-labels.ts';
+import { TICKS_PER_SECOND } from './segment-plan.ts';
 
-const TICKS_PER_SECOND = 90_000;
 const MAX_STREAMS = 64;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 const MAX_PIXELS = 36_000_000;

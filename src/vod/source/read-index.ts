@@ -10,8 +10,8 @@ import { type PacketPass, readEndTicks, readPacketIndex } from './packet-pass.ts
 import type { ProbedMedia, ProbedVideo } from './probe.ts';
 import { ProbeFields } from './probe-fields.ts';
 import type { VideoIndex } from './video-index.ts';
+import { TICKS_PER_SECOND } from './segment-plan.ts';
 
-const TICKS_PER_SECOND = 90_000;
 /** A source whose packets take longer to read is planned without an index. */
 const PASS_TIMEOUT_MS = 120_000;
 const CONFIG_TIMEOUT_MS = 10_000;

@@ -4,11 +4,10 @@ import { avcCodecOf, copyObjection, measureCopy } from './copy-facts.ts';
 import type { MediaSource } from './media-source.ts';
 import { probeMedia, type ProbedMedia, type ProbedVideo } from './probe.ts';
 import { type IndexContext, readSoundEnd, readVideoIndex } from './read-index.ts';
-import { planSegments } from './segment-plan.ts';
+import { planSegments, TICKS_PER_SECOND } from './segment-plan.ts';
 import type { SegmentPlan, Title, VideoFacts } from './title.ts';
 import type { VideoIndex } from './video-index.ts';
 
-const TICKS_PER_SECOND = 90_000;
 const PROBE_TIMEOUT_MS = { file: 10_000, http: 30_000 } as const;
 
 /** All that is in a source itself: without the source, and without files beside it. */
