@@ -53,6 +53,7 @@ describe('runFfprobe', () => {
     await expect(failed).rejects.toMatchObject({ code: 'BAD_MEDIA' });
     await expect(failed).rejects.toThrow(/^the source cannot be read: .*(Invalid data|moov atom)/);
     await expect(failed).rejects.not.toThrow(folder);
+    await expect(failed).rejects.not.toThrow('0x');
   });
 
   it('takes as much output as it may, and not one byte more', async () => {
