@@ -29,5 +29,5 @@ describe('a server that is killed again and again while it is played from', () =
     const all = player.renditions.length * (player.title.plan.boundaries.length - 1);
     expect(player.pool.report().segmentsEncoded).toBeLessThan(all);
     await player.close();
-  });
+  }, 240_000);
 });

@@ -28,6 +28,7 @@ interface Player {
 export class KillLoop {
   readonly #folder: string;
   readonly #film: string;
+  readonly #children = new Set<ChildProcess>();
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -41,7 +42,10 @@ export class KillLoop {
     return loop;
   }
 
+  /** Kills what still runs. */
   async close(): Promise<void> {
+    for (const child of this.#children) child.kill('SIGKILL');
+    await Promise.all([...this.#children].map((child) => once(child, 'exit')));
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -67,7 +71,6 @@ export class KillLoop {
       printed.push(...(await playAndKill(player, task, seed)));
     }
     next.child.kill('SIGKILL');
-    await once(next.child, 'exit');
     return printed;
   }
 
@@ -113,6 +116,8 @@ export class KillLoop {
     const child = spawn(process.execPath, ['--import', 'tsx', script, this.#folder, this.#film], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
     const lines = createInterface({ input: child.stdout });
     return { child, lines, loaded: once(lines, 'line') };
   }
@@ -137,7 +142,7 @@ async function playAndKill({ child, lines, loaded }: Player, task: string, seed:
   await loaded;
   lines.on('line', (line) => printed.push(line));
   child.stdin?.write(`${task} ${seed}\n`);
-  for (let line = 0; line < (seed * 7) % MAX_LINES; line += 1) await once(lines, 'line');
+  while (printed.length < (seed * 7) % MAX_LINES) await once(lines, 'line');
   await delay((MAX_REST_MS * ((seed * 37) % 50)) / 50);
   if (child.exitCode !== null) throw new Error(`the process ended by itself: ${child.exitCode}`);
   child.kill('SIGKILL');

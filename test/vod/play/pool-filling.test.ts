@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { CacheLease } from '../../../src/cache/cache-lease.ts';
 import { deferred } from '../../../src/util/deferred.ts';
+import type { EntryCache } from '../../../src/vod/play/rendition-entry.ts';
 import { type PoolRig, poolRig } from '../../support/vod-pool-rig.ts';
 
 const { signal } = new AbortController();
@@ -132,6 +134,27 @@ describe('RenditionPool, filling the cache', () => {
     expect(await filled).toMatchObject({ code: 'GONE' });
   });
 
+  it('gives up after everything was encoded once if the cache cannot hold it', async () => {
+    rig = await poolRig({ segments: 3 });
+    const { cache } = rig;
+    const forgetful: EntryCache = {
+      acquire: () => Promise.resolve(undefined),
+      create: async (...args) => without(0, await cache.create(...args)),
+      invalidate: (...args) => cache.invalidate(...args),
+    };
+    const small = await poolRig({ segments: 3, cache: forgetful });
+    const viewer = small.open();
+    const filled = viewer.fill(signal).catch((error: unknown) => error);
+    const head = await small.head(0);
+    head.make(2);
+    head.end();
+    expect(await filled).toMatchObject({
+      ...{ code: 'UNAVAILABLE', message: expect.stringMatching(/storage\.sizeGb/) as string },
+    });
+    expect(small.heads).toHaveLength(1);
+    await small.close();
+  });
+
   it('reports how far it is and how quick', async () => {
     rig = await poolRig({ segments: 4 });
     const viewer = rig.open();
@@ -149,6 +172,20 @@ describe('RenditionPool, filling the cache', () => {
     await filled;
   });
 });
+
+/** A lease that has lost a segment, as when the cache had to make room. */
+function without(lost: number, lease: CacheLease): CacheLease {
+  return {
+    ...{ key: lease.key, segmentCount: lease.segmentCount, bytes: 0, isComplete: false, isGone: false },
+    init: () => lease.init(),
+    find: (index) => (index === lost ? undefined : lease.find(index)),
+    has: (index) => index !== lost && lease.has(index),
+    present: () => lease.present().filter((index) => index !== lost),
+    durationTicks: (index) => lease.durationTicks(index),
+    writer: () => lease.writer(),
+    release: () => lease.release(),
+  };
+}
 
 function rejected(when: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
