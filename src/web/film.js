@@ -72,17 +72,20 @@ async function begin(positionS) {
   for (;;) {
     const found = await session.read();
     if (found?.refusal !== undefined) return show('failed', found.refusal);
-    if (found !== undefined) return play(found, positionS ?? found.positionMs / 1000);
+    if (found !== undefined) return play(found, positionS ?? resumptionOf(found));
     show('waiting', 'The server does not answer. The film goes on as soon as it does.');
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
-function play({ title, durationMs, playlist }, positionS) {
+function resumptionOf({ positionMs, durationMs }) {
+  return positionMs / 1000 > durationMs / 1000 - END_S ? 0 : positionMs / 1000;
+}
+
+function play({ title, playlist }, startS) {
   byId('title').textContent = title;
   document.title = title;
   stage.video.controls = true;
-  const startS = positionS > durationMs / 1000 - END_S ? 0 : positionS;
   const options = { playlist, startS, quality: chosen.quality };
   film = new Film(stage, { ...options, onQualities: showQualities, onTracks: showTracks, onFailed });
 }

@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { launchBrowser } from '../support/browser.ts';
 import { FilmPage } from '../support/film-page.ts';
 import { FilmServer } from '../support/film-server.ts';
-import { until } from '../support/poll.ts';
 
 /** The watch page in Chromium, with a film that has two sounds and three subtitle tracks. */
 describe('the page of a film', () => {
@@ -37,7 +36,6 @@ describe('the page of a film', () => {
     const option = film.page.locator(`#${menu} option`).filter({ hasText: label });
     await film.page.selectOption(`#${menu}`, (await option.getAttribute('value')) ?? '');
   };
-  const state = (wanted: string) => film.page.waitForSelector(`body[data-state=${wanted}]`, { timeout: 40_000 });
   const duration = () => film.page.evaluate<number>(`document.getElementById('video').duration`);
 
   it('has its whole length at once, and seeks forward and back to the right picture', async () => {
@@ -81,45 +79,5 @@ describe('the page of a film', () => {
     await film.subtitle('fr');
     await choose('subtitle', /Off/);
     await film.sees('no subtitle', ({ texts }) => texts.length === 0);
-  });
-
-  it('goes on where it was after a reload, and when the server has been restarted', async () => {
-    await film.seek(30);
-    await film.plays(29.5, 36);
-    await film.page.reload();
-    await film.plays(29, 40);
-    await film.seek(20);
-    await film.plays(19.5, 26);
-    await film.page.keyboard.press('k');
-    await film.sees('it to pause', ({ isPlaying }) => !isPlaying);
-    const { timeS } = await film.look();
-    await until('the position to be known', async () => {
-      const { positionMs } = (await (await films.server.api('GET', `vod/${session.id}`)).json()) as {
-        positionMs: number;
-      };
-      return Math.abs(positionMs / 1000 - timeS) < 1;
-    });
-    await films.server.restart();
-    await film.page.goto(`${films.server.app.httpUrl}/watch/vod/${session.id}`);
-    await film.plays(timeS - 1, timeS + 6);
-  });
-
-  it('is worked by keys', async () => {
-    const { timeS } = await film.look();
-    await film.page.keyboard.press('ArrowRight');
-    await film.plays(timeS + 9, timeS + 18);
-    await film.page.keyboard.press(' ');
-    await film.sees('it to pause', ({ isPlaying }) => !isPlaying);
-    await film.page.keyboard.press('ArrowLeft');
-    await film.sees('an earlier picture', ({ pictureS }) => pictureS < timeS + 8);
-    await film.page.keyboard.press('m');
-    expect(await film.page.evaluate(`document.getElementById('video').muted`)).toBe(true);
-  });
-
-  it('says so when its session has ended', async () => {
-    await films.server.api('DELETE', `vod/${session.id}?force=true`);
-    await film.page.reload();
-    await state('failed');
-    expect(await film.page.textContent('#message')).not.toBe('');
   });
 });

@@ -21,8 +21,6 @@ export class FilmPage {
   readonly page: Page;
   /** What went wrong in the page: errors, and what its policy forbade. */
   readonly problems: string[] = [];
-  /** Paths that it asked for. */
-  readonly requests: string[] = [];
 
   constructor(page: Page) {
     this.page = page;
@@ -30,7 +28,6 @@ export class FilmPage {
     page.on('console', (message) => {
       if (/Content Security Policy|Refused/.test(message.text())) this.problems.push(message.text());
     });
-    page.on('request', (request) => this.requests.push(new URL(request.url()).pathname));
   }
 
   static async open(browser: Browser, url: string): Promise<FilmPage> {

@@ -15,7 +15,7 @@ import { writeSubtitleSegment } from './webvtt-writer.ts';
 import { WindowCues } from './window-cues.ts';
 
 /** A pass that takes no longer than this needs no window before it. */
-const PATIENCE_MS = 300;
+const PATIENCE_MS = 150;
 
 /** What a cue takes besides its text. */
 const CUE_BYTES = 100;

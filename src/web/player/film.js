@@ -1,11 +1,11 @@
 import { playerKind } from './live-playback.js';
 
-/** What a server has to encode first may take a while to come. */
+/** What a server has to encode first may take a while to come; what it refuses is the page's business after a few seconds. */
 const PATIENCE = {
   maxTimeToFirstByteMs: 30_000,
   maxLoadTimeMs: 120_000,
-  timeoutRetry: { maxNumRetry: 4, retryDelayMs: 0, maxRetryDelayMs: 0 },
-  errorRetry: { maxNumRetry: 6, retryDelayMs: 1_000, maxRetryDelayMs: 8_000 },
+  timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
+  errorRetry: { maxNumRetry: 2, retryDelayMs: 1_000, maxRetryDelayMs: 4_000 },
 };
 
 /** Plays a file from any place of it, with its sounds and subtitles. */
