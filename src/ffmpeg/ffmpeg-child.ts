@@ -176,7 +176,8 @@ export class FfmpegChild {
         })
         .on('end', () => resolve({ failure: undefined }))
         .on('error', (thrown: unknown) => {
-          const failure = [firstLine(reasonOf(thrown)), ...this.#stderr.slice(-3)].join(' | ');
+          const message = cleanLine(firstLine(reasonOf(thrown)), this.#source);
+          const failure = [message, ...this.#stderr.slice(-3)].join(' | ');
           this.#started.reject(new AppError('TRANSCODER_FAILED', `ffmpeg did not start: ${failure}`));
           resolve({ failure });
         });

@@ -29,15 +29,13 @@ export class ManualClock implements Clock {
         resolve();
         return;
       }
-      const cancel = this.#at(ms, resolve);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
+      const finish = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', finish);
+        resolve();
+      };
+      const cancel = this.#at(ms, finish);
+      signal?.addEventListener('abort', finish, { once: true });
     });
   }
 
