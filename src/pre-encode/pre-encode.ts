@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError, reasonOf } from '../util/errors.ts';
-import { type DisplayStream, megabytes, openDisplay } from './progress-display.ts';
+import { type DisplayStream, megabytes, openDisplay, type Pace } from './progress-display.ts';
 import { type EncodeProgress, VodClient } from './vod-client.ts';
 
 /** What is to be encoded, and where. */
@@ -81,12 +81,12 @@ async function encodeFile({ client, source, name, user, output, signal }: Encode
   const startedMs = performance.now();
   const { id, durationMs } = await client.start(source, user, signal);
   const display = openDisplay(output, name);
-  const speedOf = new SpeedMeter(durationMs);
+  const meter = new SpeedMeter(durationMs);
   let last: EncodeProgress | undefined;
   try {
     for await (const progress of client.progress(id, signal)) {
       last = progress;
-      display.show(progress, speedOf.speed(progress));
+      display.show(progress, meter.pace(progress));
     }
   } finally {
     display.stop();
@@ -96,12 +96,12 @@ async function encodeFile({ client, source, name, user, output, signal }: Encode
     throw new AppError('UNAVAILABLE', last?.reason ?? 'the server ended it before it was complete');
   }
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  const speed = speedOf.speed(last);
+  const { speed } = meter.pace(last);
   const facts = [`complete in ${seconds} s`, `${last.segments} segments`, megabytes(last.bytes)];
   output.write(`${name}: ${[...facts, ...(speed > 0 ? [`${speed.toFixed(1)}x`] : [])].join(', ')}\n`);
 }
 
-/** Tells how fast a film is encoded in all its renditions: seconds of film in a second. */
+/** Tells how fast a film is encoded. */
 class SpeedMeter {
   readonly #durationMs: number;
   #first: { readonly encoded: number; readonly atMs: number } | undefined;
@@ -110,12 +110,15 @@ class SpeedMeter {
     this.#durationMs = durationMs;
   }
 
-  /** 0 while that is not known. */
-  speed({ encoded, segments }: EncodeProgress): number {
+  pace({ encoded, segments }: EncodeProgress): Pace {
     const nowMs = performance.now();
     this.#first ??= { encoded, atMs: nowMs };
     const elapsedMs = nowMs - this.#first.atMs;
-    if (elapsedMs < LEAST_MEASURED_MS || segments === 0) return 0;
-    return (((encoded - this.#first.encoded) / segments) * this.#durationMs) / elapsedMs;
+    const done = encoded - this.#first.encoded;
+    if (elapsedMs < LEAST_MEASURED_MS || done === 0) return { speed: 0, remainingS: 0 };
+    return {
+      speed: ((done / segments) * this.#durationMs) / elapsedMs,
+      remainingS: ((segments - encoded) / done) * (elapsedMs / 1000),
+    };
   }
 }

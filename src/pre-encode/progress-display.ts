@@ -5,10 +5,17 @@ import type { EncodeProgress } from './vod-client.ts';
 /** Where progress is shown: a terminal, or anything else that takes lines. */
 export type DisplayStream = Writable & { readonly isTTY?: boolean };
 
+/** How fast a film is encoded in all its renditions. */
+export interface Pace {
+  /** Seconds of film in a second; 0 while that is not known. */
+  readonly speed: number;
+  /** How long it will still take; given if `speed` is. */
+  readonly remainingS: number;
+}
+
 /** Shows how far one file is. */
 export interface ProgressDisplay {
-  /** @param speed seconds of film in a second; 0 while that is not known */
-  show(progress: EncodeProgress, speed: number): void;
+  show(progress: EncodeProgress, pace: Pace): void;
   /** Nothing is shown any more; lines may follow. */
   stop(): void;
 }
@@ -32,7 +39,7 @@ class Bar implements ProgressDisplay {
 
   constructor(output: DisplayStream, name: string) {
     this.#bar = new cliProgress.SingleBar({
-      format: `${shortened(name)} {bar} {percentage}% | {value}/{total} segments | {size} | {speed} | {eta_formatted}`,
+      format: `${shortened(name)} {bar} {percentage}% | {value}/{total} segments | {size} | {pace}`,
       stream: output,
       barCompleteChar: '\u2588',
       barIncompleteChar: '\u2591',
@@ -42,8 +49,9 @@ class Bar implements ProgressDisplay {
     });
   }
 
-  show({ segments, encoded, bytes }: EncodeProgress, speed: number): void {
-    const payload = { size: megabytes(bytes), speed: speed > 0 ? `${speed.toFixed(1)}x` : '-' };
+  show({ segments, encoded, bytes }: EncodeProgress, { speed, remainingS }: Pace): void {
+    const pace = speed > 0 ? `${speed.toFixed(1)}x, ${Math.ceil(remainingS)} s left` : '-';
+    const payload = { size: megabytes(bytes), pace };
     if (this.#isStarted) {
       this.#bar.setTotal(segments);
       this.#bar.update(encoded, payload);
@@ -66,7 +74,7 @@ class Lines implements ProgressDisplay {
     this.#name = name;
   }
 
-  show({ segments, encoded, bytes }: EncodeProgress, speed: number): void {
+  show({ segments, encoded, bytes }: EncodeProgress, { speed }: Pace): void {
     const percent = segments === 0 ? 0 : Math.floor((100 * encoded) / segments);
     if (percent < this.#nextPercent) return;
     this.#nextPercent = percent - (percent % LINE_EACH_PERCENT) + LINE_EACH_PERCENT;

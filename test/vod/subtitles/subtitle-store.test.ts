@@ -158,13 +158,14 @@ describe('subtitles of a title', () => {
     await writeFile(file, (await readFile(file, 'utf8')).replace('inside 3\n', 'forged 3'.padEnd(9, '\n')));
     expect((await stat(file)).size).toBe(size);
     await open();
+    await store.complete(title, never);
     expect(await texts(0, 0)).toEqual(['inside 0', 'inside 1', 'inside 2', 'inside 3']);
     expect(opened).toBe(2);
-    await store.complete(title, never);
     await close();
 
     await writeFile(title.subtitles[1]!.sidecarPath!, subRip(cueEachSecond('changed', SECONDS)));
     await open();
+    await store.complete(title, never);
     expect(await texts(1, 0)).toEqual(['changed 0', 'changed 1', 'changed 2', 'changed 3']);
   });
 
