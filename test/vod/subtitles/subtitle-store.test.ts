@@ -137,6 +137,7 @@ describe('subtitles of a title', () => {
     const pass = new Promise<void>((resolve) => (go = resolve));
     const slow = { ...title, source: heldUp(await plainSource(path.join(films, 'film.mkv')), pass) };
     store.ensure(slow);
+    await until('the pass to begin', () => opened === 1);
     expect(await texts(0, 20, slow)).toEqual(['inside 80', 'inside 81', 'inside 82', 'inside 83']);
     expect(await texts(0, 21, slow)).toEqual(['inside 84', 'inside 85', 'inside 86', 'inside 87']);
     expect(opened).toBe(2);
