@@ -23,8 +23,8 @@ const STREAM_LIMITS = Object.freeze({
 });
 /** What ffmpeg says when it is the source that is at fault. */
 const BAD_SOURCE = /Invalid data found|moov atom not found|could not find codec|Error while decoding|not on whitelist/i;
-/** What ffmpeg says when the source cannot be read further; it then exits as if that were the end. */
-const CUT_OFF = /Input\/output error|Stream ends prematurely|timed out/i;
+/** What ffmpeg says when the source cannot be read, or not further; it may then exit as if that were the end. */
+const CUT_OFF = /Input\/output error|Stream ends prematurely|timed out|Server returned/i;
 
 /** What a head makes of what. */
 export interface HeadOptions extends SegmentRange {
@@ -158,10 +158,10 @@ export class Head {
     if (this.#isClosed()) return { ended: 'closed' };
     if (fault instanceof LateStartError && !careful) return 'missed';
     if (fault !== undefined) throw toError(fault);
+    if (wasCutOff) throw new AppError('UNAVAILABLE', 'the source could not be read to its end; try again later');
     if (failure !== undefined) {
       throw new AppError(BAD_SOURCE.test(failure) ? 'BAD_MEDIA' : 'TRANSCODER_FAILED', failure);
     }
-    if (wasCutOff) throw new AppError('UNAVAILABLE', 'the source could not be read to its end');
     const silence = hasInit ? undefined : silentInit(rendition);
     if (silence !== undefined) this.#describe(silence);
     if (hasInit || silence !== undefined) segmenter.finish();
