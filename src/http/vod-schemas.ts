@@ -49,6 +49,15 @@ export const SessionReply = Type.Unsafe<SessionView>(
     positionMs: count('Where its player was last'),
     startedAt: Type.String({ format: 'date-time' }),
     seenAt: Type.String({ format: 'date-time', description: 'Last request' }),
+    video: Type.Optional(
+      Type.Object(
+        {
+          ...{ codec: Type.String(), width: count(''), height: count(''), frameRate: Type.Number() },
+          copyObjection: Type.Optional(text('Why its frames cannot be served as they are')),
+        },
+        strict(),
+      ),
+    ),
     audio: Type.Optional(
       Type.Array(Type.Object({ index: count(''), codec: Type.String(), channels: count(''), ...Languages }, strict())),
     ),
@@ -58,6 +67,7 @@ export const SessionReply = Type.Unsafe<SessionView>(
           {
             ...{ index: count(''), codec: Type.String(), isForced: Type.Boolean(), ...Languages },
             kind: Type.Union([Type.Literal('text'), Type.Literal('picture')]),
+            failure: Type.Optional(text('Why it cannot be shown')),
           },
           strict(),
         ),

@@ -134,6 +134,8 @@ export class FakeVod {
   renditions: VodRendition[] = [vodVideo('720p', 720, 3_000_000), vodAudio(0, 2)];
   /** Changes when the encoders do. */
   encoder = 'x264';
+  /** What became of subtitle tracks. */
+  subtitleStates: { track: number; state: string; reason?: string }[] = [];
   /** Awaited before a source is found. */
   gate: Promise<unknown> = Promise.resolve();
 
@@ -172,6 +174,7 @@ export class FakeVod {
     subtitles: {
       ensure: () => undefined,
       segment: (_title, track, index) => Promise.resolve(Buffer.from(`WEBVTT\n\ntrack ${track} segment ${index}\n`)),
+      report: () => this.subtitleStates,
     },
   };
 }

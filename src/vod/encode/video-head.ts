@@ -15,8 +15,10 @@ import { leadTicks, pictureOptions } from './video-filters.ts';
 /** libx264's constant quality; the bitrate's cap holds where this would need more. */
 const CRF = 23;
 const DEFAULT_PRESET = 'veryfast';
-/** One fragment from keyframe to keyframe, with the times that the frames have. */
+/** A fragment starts at each keyframe, with the times that the frames have. */
 const MOVFLAGS = 'frag_keyframe+cmaf+frag_discont';
+/** Fragments are short: a segment is known to be complete only when the next one's first fragment has come. */
+const FRAGMENTS = Object.freeze({ frag_duration: 100_000, video_track_timescale: LADDER_TIMESCALE });
 /** More frames than a head has. */
 const ENDLESS_GOP = 1_000_000;
 /** First bytes of the codec string, as the encoders write them. */
@@ -47,7 +49,7 @@ export function encodeCommand(request: VideoHeadRequest): FfmpegCommandLine {
     .option('c:v', encoder.name)
     .options(encoderOptions(spec, encoder, rendition))
     .option('force_key_frames', keyframes.join(','))
-    .option('video_track_timescale', LADDER_TIMESCALE);
+    .options(FRAGMENTS);
   return commandLine(input, toFragments(output, title, MOVFLAGS));
 }
 
@@ -59,7 +61,7 @@ export function copyCommand({ title, video, first, end, careful }: VideoHeadRequ
     .flag('copyts')
     .options({ map: `0:${video.streamIndex}`, 'c:v': 'copy' })
     .option('to', justBefore(title, at(end)))
-    .option('video_track_timescale', LADDER_TIMESCALE);
+    .options(FRAGMENTS);
   return commandLine(inputOptions(title, seek), toFragments(output, title, MOVFLAGS));
 }
 

@@ -29,8 +29,9 @@ export class LateStartError extends AppError {
 }
 
 /**
- * Gathers fragments that start with a keyframe into segments: a fragment belongs to the segment in whose time its first
- * frame is shown. Those before the range are dropped; from the end of the range on nothing is kept.
+ * Gathers fragments, each of which begins where a keyframe does or holds none, into segments: a keyframe and what follows it
+ * belong to the segment in whose time it is shown. What is before the range is dropped; from its end on nothing is kept. A
+ * segment is complete when the next one begins.
  */
 export class VideoSegmenter implements Segmenter {
   readonly #options: VideoSegmenterOptions;
@@ -49,19 +50,15 @@ export class VideoSegmenter implements Segmenter {
   }
 
   push(fragment: Buffer): void {
-    const { boundaries, first, end, latestStart } = this.#options;
     const frames = readSamples(fragment, TRACK_DEFAULTS)[0]?.samples ?? [];
     const [key] = frames;
-    if (key === undefined || this.#next === end) return;
+    if (key === undefined || this.#next === this.#options.end) return;
     const shown = frames.reduce((earliest, { pts }) => Math.min(earliest, pts), Infinity);
-    if (shown < this.#boundary(first) - BOUNDARY_TOLERANCE_TICKS) return;
-    if (!this.#started && shown > latestStart) throw new LateStartError(shown, boundaries[first] ?? 0);
-    this.#started = true;
-    while (this.#next < end && shown >= this.#boundary(this.#next + 1) - BOUNDARY_TOLERANCE_TICKS) this.#emit();
-    if (this.#next === end) return;
-    if (this.#frames.length === 0 && !key.sync) {
-      throw new AppError('BAD_MEDIA', `segment ${this.#next} does not start with a keyframe`);
+    if (key.sync) this.#turnTo(shown);
+    else if (this.#frames.length > 0 && shown >= this.#startOf(this.#next + 1)) {
+      throw new AppError('BAD_MEDIA', `segment ${this.#next + 1} does not start with a keyframe`);
     }
+    if (!this.#started || this.#next === this.#options.end) return;
     this.#frames.push(...frames);
     this.#bytes += fragment.length;
     if (this.#bytes > MAX_SEGMENT_BYTES) {
@@ -73,6 +70,15 @@ export class VideoSegmenter implements Segmenter {
     if (this.#frames.length > 0) this.#emit();
   }
 
+  /** A keyframe that is shown then comes: what belongs before it is complete. */
+  #turnTo(shown: number): void {
+    const { boundaries, first, end, latestStart } = this.#options;
+    if (shown < this.#startOf(first)) return;
+    if (!this.#started && shown > latestStart) throw new LateStartError(shown, boundaries[first] ?? 0);
+    this.#started = true;
+    while (this.#next < end && shown >= this.#startOf(this.#next + 1)) this.#emit();
+  }
+
   #emit(): void {
     const index = this.#next;
     const [startTicks, endTicks] = [this.#boundary(index), this.#boundary(index + 1)];
@@ -82,6 +88,11 @@ export class VideoSegmenter implements Segmenter {
     this.#bytes = 0;
     this.#next += 1;
     onSegment({ index, bytes, durationTicks: endTicks - startTicks });
+  }
+
+  /** Frames from then on belong to the segment. */
+  #startOf(index: number): number {
+    return this.#boundary(index) - BOUNDARY_TOLERANCE_TICKS;
   }
 
   #boundary(index: number): number {

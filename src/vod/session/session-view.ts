@@ -32,9 +32,20 @@ export interface SessionView {
   readonly startedAt: string;
   readonly seenAt: string;
   /** Given while it is active. */
+  readonly video?: VideoView;
   readonly audio?: readonly AudioTrackView[];
   readonly subtitles?: readonly SubtitleTrackView[];
   readonly renditions?: readonly RenditionView[];
+}
+
+/** The picture of the source. */
+export interface VideoView {
+  readonly codec: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frameRate: number;
+  /** Why its frames cannot be served as they are, if so. */
+  readonly copyObjection?: string;
 }
 
 /** A sound track of the source. */
@@ -54,6 +65,8 @@ export interface SubtitleTrackView {
   readonly language?: string;
   readonly title?: string;
   readonly isForced: boolean;
+  /** Why it cannot be shown, if so. */
+  readonly failure?: string;
 }
 
 /** What a viewer can choose. */

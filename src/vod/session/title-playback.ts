@@ -74,6 +74,12 @@ export class TitlePlayback {
     return Math.round(this.title.durationTicks / TICKS_PER_MS);
   }
 
+  /** Why text subtitles cannot be shown, by the index of their track. */
+  get subtitleFailures(): ReadonlyMap<number, string> {
+    const failed = this.#deps.subtitles.report(this.title).filter(({ state }) => state === 'failed');
+    return new Map(failed.map(({ track, reason = 'no reason is known' }) => [track, reason]));
+  }
+
   multivariant(): RenderedPlaylist {
     return this.#multivariant;
   }

@@ -33,4 +33,6 @@ export interface TitleSubtitles {
   ensure(title: Title): void;
   /** Segment `index` of a track, of `Title.subtitles`. */
   segment(title: Title, track: number, index: number, signal: AbortSignal): Promise<Buffer>;
+  /** What became of the tracks so far. */
+  report(title: Title): readonly { readonly track: number; readonly state: string; readonly reason?: string }[];
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deferred } from '../../../src/util/deferred.ts';
-import { audioFacts, subtitleFacts } from '../../support/fake-vod.ts';
+import { audioFacts, fakeTitle, subtitleFacts } from '../../support/fake-vod.ts';
 import { never, VodSessionsRig } from '../../support/vod-sessions-rig.ts';
 
 let rig: VodSessionsRig;
@@ -29,9 +29,22 @@ describe('starting a session', () => {
         { name: 'audio-0', kind: 'audio', channels: 2 },
       ],
     });
+    expect(view.video).toEqual({ codec: 'h264', width: 1280, height: 720, frameRate: 24 });
     expect(view.id).toMatch(/^[A-Za-z0-9_-]{22}$/);
     expect(rig.vod.resolved).toEqual(['a']);
     expect(rig.vod.handles).toEqual([]);
+  });
+
+  it('tells why a picture is not copied and why subtitles cannot be shown', async () => {
+    const video = { ...fakeTitle('a').video!, copyObjection: 'it is interlaced' };
+    rig.vod.add('a', { video, subtitles: [subtitleFacts(), subtitleFacts()] });
+    rig.vod.subtitleStates = [
+      { track: 0, state: 'ready' },
+      { track: 1, state: 'failed', reason: 'it is no text' },
+    ];
+    const view = await rig.start('a');
+    expect(view.video?.copyObjection).toBe('it is interlaced');
+    expect(view.subtitles?.map(({ failure }) => failure)).toEqual([undefined, 'it is no text']);
   });
 
   it('gives the same one for the same user, source and tracks, another one otherwise', async () => {
