@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import os from 'node:os';
 import { PassThrough } from 'node:stream';
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
 import { type Deferred, deferred } from '../util/deferred.ts';
@@ -41,7 +42,8 @@ export interface ChildOptions {
 /**
  * One ffmpeg process between stdin (or another source) and stdout, driven through fluent-ffmpeg. It ends when its stdin
  * ends, also when this process is gone; one that reads another source is killed with this process where the system can
- * do that (see `deathBoundLaunch()`), and else ends when it writes its next output.
+ * do that (see `deathBoundLaunch()`), and else ends when it writes its next output. Such a source waits for nobody, so its
+ * child runs at a lower priority: live streams, and the server itself, come first.
  */
 export class FfmpegChild {
   /**
@@ -52,6 +54,7 @@ export class FfmpegChild {
   readonly #command: FfmpegCommand;
   readonly #binaryPath: string;
   readonly #source: string | undefined;
+  readonly #yields: boolean;
   readonly #onOutput: (chunk: Buffer) => void;
   // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
   readonly #stdout = new PassThrough({ autoDestroy: false, emitClose: false });
@@ -68,6 +71,7 @@ export class FfmpegChild {
     const { url, options } = typeof source === 'string' ? { url: source, options: [] } : (source ?? STDIN);
     this.#binaryPath = binaryPath;
     this.#source = url;
+    this.#yields = typeof source === 'object';
     this.#onOutput = onOutput;
     const outputEnded = new Promise<void>((resolve) => this.#stdout.once('end', resolve));
     this.#stdout.on('data', onOutput);
@@ -164,6 +168,7 @@ export class FfmpegChild {
           // A process that could not be spawned has no pid; `error` follows.
           if (ffmpegProc?.pid === undefined) return;
           this.#process = ffmpegProc;
+          if (this.#yields) lowerPriority(ffmpegProc.pid);
           // fluent-ffmpeg ignores a kill that comes before the process is there.
           if (this.#killed) ffmpegProc.kill('SIGKILL');
           this.#started.resolve();
@@ -182,6 +187,15 @@ export class FfmpegChild {
           resolve({ failure });
         });
     });
+  }
+}
+
+/** Its threads start after this, and inherit it. A system that does not allow it costs the others some of their time only. */
+function lowerPriority(pid: number): void {
+  try {
+    os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It may have ended already.
   }
 }
 
