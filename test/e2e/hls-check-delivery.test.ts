@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CheckRequest, type Defect, failure } from '../support/check-origin.ts';
-import { after, withHeader, CheckRuns, type PlantedDefect } from '../support/check-runs.ts';
+import { after, withHeader, CheckRuns, findsEach, type PlantedDefect } from '../support/check-runs.ts';
 
 const isMedia = ({ kind }: CheckRequest): boolean => ['init', 'segment', 'part'].includes(kind);
 
@@ -187,15 +187,5 @@ describe('a check of a ladder and its delivery', () => {
     expect((await runs.report(held)).items.find(({ id }) => id === 'L15')?.status).toBe('pass');
   });
 
-  it.each(DEFECTS.map((defect) => ({ title: `${defect.item}: ${defect.name}`, defect })))(
-    'finds $title',
-    async ({ defect }) => {
-      const found = await runs.failed(defect);
-      expect(
-        found.map(({ id }) => id),
-        JSON.stringify(found, undefined, 2),
-      ).toEqual([defect.item]);
-      expect(found[0]?.evidence).toMatch(defect.evidence);
-    },
-  );
+  findsEach(runs, DEFECTS);
 });

@@ -1,6 +1,6 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import { type CheckRequest, failure } from '../support/check-origin.ts';
-import { after, inLo, isLo, CheckRuns, type PlantedDefect } from '../support/check-runs.ts';
+import { after, inLo, isLo, CheckRuns, findsEach, type PlantedDefect } from '../support/check-runs.ts';
 
 const isFarAhead = ({ query, openMsn }: CheckRequest): boolean => Number(query.get('_HLS_msn')) > openMsn + 1;
 
@@ -192,15 +192,5 @@ describe('a check of directives, hints and reports', () => {
   const runs = new CheckRuns();
   beforeAll(() => runs.start(DEFECTS));
 
-  it.each(DEFECTS.map((defect) => ({ title: `${defect.item}: ${defect.name}`, defect })))(
-    'finds $title',
-    async ({ defect }) => {
-      const found = await runs.failed(defect);
-      expect(
-        found.map(({ id }) => id),
-        JSON.stringify(found, undefined, 2),
-      ).toEqual([defect.item]);
-      expect(found[0]?.evidence).toMatch(defect.evidence);
-    },
-  );
+  findsEach(runs, DEFECTS);
 });

@@ -1,7 +1,7 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import { type Defect, failure } from '../support/check-origin.ts';
 import { FIRST_MSN } from '../support/check-playlists.ts';
-import { inLo, isLo, CheckRuns, type PlantedDefect } from '../support/check-runs.ts';
+import { inLo, isLo, CheckRuns, findsEach, type PlantedDefect } from '../support/check-runs.ts';
 
 const inPlaylists =
   (from: string | RegExp, to: string): NonNullable<Defect['text']> =>
@@ -154,15 +154,5 @@ describe('a check of playlists', () => {
   const runs = new CheckRuns();
   beforeAll(() => runs.start(DEFECTS));
 
-  it.each(DEFECTS.map((defect) => ({ title: `${defect.item}: ${defect.name}`, defect })))(
-    'finds $title',
-    async ({ defect }) => {
-      const found = await runs.failed(defect);
-      expect(
-        found.map(({ id }) => id),
-        JSON.stringify(found, undefined, 2),
-      ).toEqual([defect.item]);
-      expect(found[0]?.evidence).toMatch(defect.evidence);
-    },
-  );
+  findsEach(runs, DEFECTS);
 });

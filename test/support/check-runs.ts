@@ -1,3 +1,4 @@
+import { expect, it } from 'vitest';
 import type { Report } from '../../src/check/report.ts';
 import { checkHls } from '../../src/check/check-hls.ts';
 import { CheckOrigin, type CheckReply, type CheckRequest, type Defect } from './check-origin.ts';
@@ -55,6 +56,21 @@ async function check(stream: CheckStream, defect: Defect & { readonly seconds?: 
     const report = await checkHls(origin.url, options).finally(() => origin.close());
     if (report.lagMs <= MAX_LAG_MS || attempt === ATTEMPTS) return report;
   }
+}
+
+/** Tests that each of the defects, once `runs` was started with them, is found by its own item and by no other. */
+export function findsEach(runs: CheckRuns, defects: readonly PlantedDefect[]): void {
+  it.each(defects.map((defect) => ({ title: `${defect.item}: ${defect.name}`, defect })))(
+    'finds $title',
+    async ({ defect }) => {
+      const found = await runs.failed(defect);
+      expect(
+        found.map(({ id }) => id),
+        JSON.stringify(found, undefined, 2),
+      ).toEqual([defect.item]);
+      expect(found[0]?.evidence).toMatch(defect.evidence);
+    },
+  );
 }
 
 /** True for a media playlist of the smaller picture. */
