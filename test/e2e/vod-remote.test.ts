@@ -77,15 +77,17 @@ describe('files of web servers', () => {
   });
 
   it('play from what is encoded while their server is gone, and else fail with an answer', async () => {
-    const firstSegment = async (address: string): Promise<string> =>
-      (await fetchMediaPlaylist(await play(address)))!.segments[0]!.url;
-    const [encoded, other] = [await firstSegment(web.url('/encoded.mp4')), await firstSegment(web.url('/other.mp4'))];
+    const firstSegment = async (source: string): Promise<string> =>
+      (await fetchMediaPlaylist(await play(source)))!.segments[0]!.url;
+    const address = web.url('/other.mp4');
+    const [encoded, other] = [await firstSegment(web.url('/encoded.mp4')), await firstSegment(address)];
     const bytes = await fetchBytes(encoded);
     web.trick = (_request, response) => response.destroy();
     expect(Buffer.compare(await fetchBytes(encoded), bytes)).toBe(0);
     const failed = await fetch(other);
     expect(failed.status).toBeGreaterThanOrEqual(500);
-    expect(await failed.text()).not.toContain('127.0.0.1');
+    // The source is named as it was asked for; how it is read is nobody's business.
+    expect((await failed.text()).replaceAll(address, '')).not.toContain('127.0.0.1');
   });
 
   it('are never mixed with what has taken their place', async () => {
