@@ -140,7 +140,7 @@ async function seeks(server: ServerProcess): Promise<Measurement[]> {
       value: quantile(hitsMs, 0.95),
       unit: 'ms',
       goal: 20,
-      note: 'whole segment',
+      note: 'first byte, beside an encoder',
     },
   ];
 }
