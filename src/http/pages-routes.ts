@@ -52,7 +52,8 @@ export async function pagesRoutes(app: HttpApp): Promise<void> {
 
   app.get('/', options, (_request, reply) => page(reply, 'dashboard.html'));
   app.get('/watch/:app/:name', options, (_request, reply) => page(reply, 'watch.html'));
-  app.get('/watch/vod/:id', options, (_request, reply) => page(reply, 'film.html'));
+  // Ids of sessions have 22 characters; a broadcast of an app called `vod` keeps its page.
+  app.get('/watch/vod/:id(^[A-Za-z0-9_-]{22}$)', options, (_request, reply) => page(reply, 'film.html'));
   app.get('/favicon.ico', options, (_request, reply) => page(reply, 'icon.svg'));
 }
 
