@@ -51,6 +51,7 @@ export function renderConfig(config: Config): string {
     ...(config.adminToken !== undefined && { adminToken: hidden }),
     ...(config.streamKey !== undefined && { streamKey: hidden }),
     streamKeys: config.streamKeys.map((entry) => ({ ...entry, key: hidden })),
+    sources: config.sources.map(({ name, mode }) => ({ name, mode, urls: hidden })),
   };
   return JSON.stringify(shown, undefined, 2);
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { SourceEntry } from './source-entry.ts';
 
 const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65_535, description });
 const secret = (description: string) => Type.String({ minLength: 8, maxLength: 512, pattern: '^[!-~]+$', description });
@@ -157,6 +158,40 @@ export const ConfigFile = Type.Object(
       },
       strict,
     ),
+    pull: Type.Object(
+      {
+        maxSources: Type.Integer({ minimum: 0, maximum: 10_000, description: 'Sources that may be registered' }),
+        maxActive: Type.Integer({ minimum: 1, maximum: 1_000, description: 'Sources that run at a time' }),
+        maxPerUser: Type.Integer({
+          minimum: 0,
+          maximum: 1_000,
+          description: 'Sources of one user that run at a time; beyond it the oldest one on demand stops; 0 = no limit',
+        }),
+        maxPerHost: Type.Integer({ minimum: 1, maximum: 64, description: 'Requests to one upstream host at a time' }),
+        failuresBeforeNext: Type.Integer({
+          minimum: 1,
+          maximum: 100,
+          description: 'Failures in a row after which the next address of a source is tried',
+        }),
+        prefetchSegments: Type.Integer({ minimum: 0, maximum: 20, description: 'Segments fetched ahead of players' }),
+        idleMs: Type.Integer({
+          minimum: 5_000,
+          maximum: 3_600_000,
+          description: 'How long something on demand goes on without a viewer',
+        }),
+        memoryMb: Type.Integer({ minimum: 16, maximum: 65_536, description: 'Memory for fetched segments' }),
+        ttlMs: Type.Integer({
+          minimum: 10_000,
+          maximum: 86_400_000,
+          description: 'How long a fetched segment is kept after its last use',
+        }),
+        allowHosts: Type.Array(Type.String({ minLength: 1, maxLength: 255, pattern: '^[A-Za-z0-9.:/_-]+$' }), {
+          maxItems: 1_000,
+          description: 'Hosts (names or CIDR) that rtsp, rtmp and srt sources may name; such sources are off without',
+        }),
+      },
+      strict,
+    ),
     storage: Type.Object(
       {
         sizeGb: Type.Union(
@@ -180,6 +215,7 @@ export const ConfigFile = Type.Object(
       strict,
     ),
     broadcasts: Type.Array(BroadcastEntry, { maxItems: 10_000 }),
+    sources: Type.Array(SourceEntry, { maxItems: 10_000, description: 'Remote streams; REST cannot delete these' }),
   },
   strict,
 );
@@ -188,7 +224,12 @@ export const ConfigFile = Type.Object(
 export type Config = Static<typeof ConfigFile>;
 
 /** Dotted keys whose values are secrets. */
-export const SECRET_CONFIG_KEYS: readonly string[] = Object.freeze(['adminToken', 'streamKey', 'streamKeys']);
+export const SECRET_CONFIG_KEYS: readonly string[] = Object.freeze([
+  'adminToken',
+  'streamKey',
+  'streamKeys',
+  'sources',
+]);
 
 /** What applies where nobody said anything. */
 export const CONFIG_DEFAULTS: Config = Object.freeze<Config>({
@@ -222,6 +263,19 @@ export const CONFIG_DEFAULTS: Config = Object.freeze<Config>({
     maxPerSource: 0,
     heartbeatMs: 30_000,
   },
+  pull: {
+    maxSources: 200,
+    maxActive: 50,
+    maxPerUser: 0,
+    maxPerHost: 8,
+    failuresBeforeNext: 3,
+    prefetchSegments: 3,
+    idleMs: 60_000,
+    memoryMb: 256,
+    ttlMs: 300_000,
+    allowHosts: [],
+  },
   storage: { sizeGb: 5, dvrMaxMb: 5_120, archiveMaxMb: 51_200 },
   broadcasts: [],
+  sources: [],
 });
