@@ -62,7 +62,7 @@ export type RungReply = Static<typeof RungReply>;
 
 /** Who publishes a broadcast. */
 export const PublisherReply = Type.Object({
-  protocol: Type.Union([Type.Literal('rtmp'), Type.Literal('rtmps'), Type.Literal('ws')]),
+  protocol: Type.Union([Type.Literal('rtmp'), Type.Literal('rtmps'), Type.Literal('ws'), Type.Literal('pull')]),
   remote: Type.String({ description: 'Address' }),
   since: Type.String({ format: 'date-time' }),
   frames: count('Frames taken'),

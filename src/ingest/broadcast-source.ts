@@ -2,7 +2,7 @@ import type { BroadcasterRegistry } from '../broadcast/registry.ts';
 import type { Clock } from '../util/clock.ts';
 import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
-import { LivePublication } from './live-publication.ts';
+import { LivePublication, PUBLICATION_LIMITS } from './live-publication.ts';
 import type { Publication, PublicationStats, PublishRequest } from './publication.ts';
 import { SourceTracks } from './source-tracks.ts';
 import { type SlateEncoder, StandIn } from './stand-in.ts';
@@ -119,8 +119,10 @@ export class BroadcastSource {
     const { broadcast, protocol, remote, disconnect } = request;
     const { clock, logger } = this.#options;
     const older = this.#publisher?.publication;
+    const { maxEpochsPerMinute, maxPulledEpochsPerMinute } = PUBLICATION_LIMITS;
     const publication = new LivePublication({
       ...{ broadcast, clock, disconnect, tracks: this.#tracks },
+      maxEpochsPerMinute: protocol === 'pull' ? maxPulledEpochsPerMinute : maxEpochsPerMinute,
       nextEpoch: () => this.#takeEpoch(),
       standsBy: this.#standIn?.isOnAir === true,
       onAir: () => this.#goOn(publication),

@@ -14,6 +14,8 @@ export const PUBLICATION_LIMITS = Object.freeze({
   maxDroppedInARow: 3_000,
   /** New epochs within a minute; each of them restarts every encoder of the broadcast. */
   maxEpochsPerMinute: 12,
+  /** The same for remote sources, whose advertisements are epochs of their own; they keep to one a second themselves. */
+  maxPulledEpochsPerMinute: 90,
   maxFrameBytes: 8 * 1024 * 1024,
   /** Time from its first fragment after which a track that the previous publisher had and this one lacks is closed. */
   adoptWithinMs: 2_000,
@@ -24,6 +26,8 @@ interface Options {
   /** Where the frames go; stay open when the publication ends. */
   readonly tracks: SourceTracks;
   readonly clock: Clock;
+  /** New epochs within a minute before the publisher is cut off. */
+  readonly maxEpochsPerMinute: number;
   /** Numbers a new epoch. */
   readonly nextEpoch: () => number;
   /** True if something else is on the air, which the publisher's first keyframe replaces. */
@@ -54,6 +58,8 @@ export class LivePublication implements Publication {
   /** When the first fragment went out since the publisher is on the air. */
   #onAirSinceMs: number | undefined;
   #adopted = false;
+  /** True if the next usable frame begins a new epoch. */
+  #broken = false;
   #ended = false;
   #frames = 0;
   #bytes = 0;
@@ -90,6 +96,10 @@ export class LivePublication implements Publication {
     else this.#count(frame);
   }
 
+  discontinuity(): void {
+    this.#broken = this.hasMedia;
+  }
+
   stats(): PublicationStats {
     return {
       frames: this.#frames,
@@ -118,15 +128,22 @@ export class LivePublication implements Publication {
     if (!this.#gate.opensAt(init.kind, frame.sync, this.#lastFrameAtMs)) return false;
     this.#gate = undefined;
     this.#options.onAir();
+    this.#beginAnew();
+    return true;
+  }
+
+  /** The next frame begins a new epoch, and tells which tracks there are. */
+  #beginAnew(): void {
     this.#epochs = new EpochTracker(this.#options.nextEpoch);
     this.#tracks.clear();
     this.#onAirSinceMs = undefined;
     this.#adopted = false;
-    return true;
+    this.#broken = false;
   }
 
   #publish(init: TrackInit, frame: IngestFrame): boolean {
     const epochBefore = this.#epochs.epoch;
+    if (this.#broken) this.#beginAnew();
     const epoch = this.#epochs.place(init, (frame.dts * 1000) / init.timescale);
     if (this.#epochs.epoch !== epochBefore && this.#changesEpochTooOften()) return false;
     return epoch !== undefined && this.#emit(init, frame, epoch);
@@ -186,7 +203,7 @@ export class LivePublication implements Publication {
     const nowMs = this.#options.clock.nowMs();
     this.#epochStartsMs.push(nowMs);
     while ((this.#epochStartsMs[0] ?? nowMs) < nowMs - 60_000) this.#epochStartsMs.shift();
-    if (this.#epochStartsMs.length <= PUBLICATION_LIMITS.maxEpochsPerMinute) return false;
+    if (this.#epochStartsMs.length <= this.#options.maxEpochsPerMinute) return false;
     this.cut(
       new AppError(
         'BAD_MEDIA',

@@ -20,8 +20,9 @@ export interface PublishRequest {
   readonly broadcast: string;
   /** Stream key as given by the client, if any; never logged. */
   readonly key: string | undefined;
-  readonly protocol: 'rtmp' | 'rtmps' | 'ws';
-  /** Address of the peer, for logs. */
+  /** `pull`: a remote source that this server fetches. */
+  readonly protocol: 'rtmp' | 'rtmps' | 'ws' | 'pull';
+  /** Address of the peer, for logs; of a remote source its label. */
   readonly remote: string;
   /** Cuts the client's connection at once (a socket is destroyed, not half-closed). */
   readonly disconnect: (reason: AppError) => void;
@@ -36,6 +37,11 @@ export interface Publication {
    * sends too many of them is disconnected.
    */
   frame(init: TrackInit, frame: IngestFrame): void;
+  /**
+   * Tells that what comes next does not go on from what came before: the next usable frame begins a new epoch, whatever its
+   * times, and tracks that do not come again within a short time are closed. Idempotent until that frame.
+   */
+  discontinuity(): void;
   /** Facts for the publisher (`stats` messages) and for REST. */
   stats(): PublicationStats;
   /** Tells that the publisher has gone, for whatever reason; the broadcast may wait for it. Idempotent. */

@@ -63,21 +63,13 @@ export class Publishers implements PublisherGate, Closable {
     return this.#returns;
   }
 
-  async publish(request: PublishRequest): Promise<Publication> {
-    const { broadcast } = request;
-    if (!BROADCAST_PATTERN.test(broadcast)) {
-      throw new AppError(
-        'BAD_REQUEST',
-        `broadcast name ${JSON.stringify(broadcast.slice(0, 100))} is not usable; use app/name with letters, digits, "-", "_" and "."`,
-      );
-    }
-    await this.#deps.keys.authorize(broadcast, request.key);
-    if (this.#closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
-    const source = this.#sources.get(broadcast);
-    if (source?.publisher === undefined) this.#checkLimit();
-    else this.#checkTakeover(broadcast, source.publisher);
-    if (source !== undefined && source.publisher === undefined) this.#returns += 1;
-    return (source ?? this.#open(broadcast)).admit(request);
+  /** The way in for the server's own sources: as `publish()`, without a stream key. */
+  get trusted(): PublisherGate {
+    return { publish: (request) => this.#admit(request, () => undefined) };
+  }
+
+  publish(request: PublishRequest): Promise<Publication> {
+    return this.#admit(request, () => this.#deps.keys.authorize(request.broadcast, request.key));
   }
 
   /** Live publishers, oldest first. */
@@ -102,6 +94,23 @@ export class Publishers implements PublisherGate, Closable {
     this.#stopTicking();
     const reason = new AppError('UNAVAILABLE', 'the server is shutting down');
     await Promise.all([...this.#sources.values()].map((source) => source.close(reason)));
+  }
+
+  async #admit(request: PublishRequest, authorize: () => unknown): Promise<Publication> {
+    const { broadcast } = request;
+    if (!BROADCAST_PATTERN.test(broadcast)) {
+      throw new AppError(
+        'BAD_REQUEST',
+        `broadcast name ${JSON.stringify(broadcast.slice(0, 100))} is not usable; use app/name with letters, digits, "-", "_" and "."`,
+      );
+    }
+    await authorize();
+    if (this.#closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
+    const source = this.#sources.get(broadcast);
+    if (source?.publisher === undefined) this.#checkLimit();
+    else this.#checkTakeover(broadcast, source.publisher);
+    if (source !== undefined && source.publisher === undefined) this.#returns += 1;
+    return (source ?? this.#open(broadcast)).admit(request);
   }
 
   #rows<T extends { readonly sinceMs: number }>(row: (source: BroadcastSource) => T | undefined): T[] {

@@ -151,7 +151,7 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.reset();
-        for (const protocol of ['rtmp', 'rtmps', 'ws']) this.set({ protocol }, 0);
+        for (const protocol of ['rtmp', 'rtmps', 'ws', 'pull']) this.set({ protocol }, 0);
         for (const { protocol } of publishers()) this.inc({ protocol });
       },
     });

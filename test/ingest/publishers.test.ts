@@ -3,7 +3,7 @@ import { PUBLICATION_LIMITS } from '../../src/ingest/live-publication.ts';
 import type { IngestFrame } from '../../src/ingest/publication.ts';
 import type { Fragment } from '../../src/media/fragment.ts';
 import { audioInit, videoInit } from '../support/fragments.ts';
-import { frameAt, publishersRig } from '../support/publishers-rig.ts';
+import { frameAt, publishersRig, send, told } from '../support/publishers-rig.ts';
 
 describe('Publishers', () => {
   it.each([
@@ -161,6 +161,69 @@ describe('Publishers', () => {
     expect(events).toEqual(['+video']);
     publication.frame(init, frameAt(3_600_000));
     expect(events.at(-1)).toBe('cut a BAD_MEDIA');
+  });
+
+  it('lets a remote source break its timeline more often, but not without end', async () => {
+    const { publish, events } = publishersRig();
+    const publication = await publish('a', { protocol: 'pull' });
+    const init = videoInit();
+    publication.frame(init, frameAt(0));
+    for (let n = 1; n <= PUBLICATION_LIMITS.maxPulledEpochsPerMinute; n += 1) {
+      publication.discontinuity();
+      publication.frame(init, frameAt(n * 20));
+    }
+    expect(events).toEqual(['+video']);
+    publication.discontinuity();
+    publication.frame(init, frameAt(3_600_000));
+    expect(events.at(-1)).toBe('cut a BAD_MEDIA');
+  });
+
+  it('begins an epoch at a discontinuity in times that go on, which every track joins with its next frame', async () => {
+    const { publish, fragments } = publishersRig();
+    const publication = await publish('a');
+    publication.discontinuity();
+    send(publication, 'v0 a0 v20 a20');
+    publication.discontinuity();
+    publication.discontinuity();
+    send(publication, 'a40 v40- v60 a61 v80-');
+    expect(told(fragments)).toBe('v0@0 a0@0 v0@20 a0@20 a1@40 v1@60 a1@61 v1@80');
+  });
+
+  it('closes a track that does not come again after a discontinuity, and opens it when it does', async () => {
+    const { publish, events, fragments, clock } = publishersRig();
+    const publication = await publish('a');
+    send(publication, 'v0 a0');
+    clock.advance(PUBLICATION_LIMITS.adoptWithinMs);
+    send(publication, 'v20 a20');
+    publication.discontinuity();
+    send(publication, 'v40');
+    clock.advance(PUBLICATION_LIMITS.adoptWithinMs);
+    send(publication, 'v60');
+    expect(events).toEqual(['+video', '+audio', '-audio']);
+    publication.discontinuity();
+    send(publication, 'v80 a80');
+    expect(events).toEqual(['+video', '+audio', '-audio', '+audio']);
+    expect(told(fragments)).toBe('v0@0 a0@0 v0@20 a0@20 v1@40 v1@60 v2@80 a2@80');
+  });
+
+  it('lets the server’s own sources in without a key, by the same rules', async () => {
+    const { publishers, publish, registry } = publishersRig({ maxPublishers: 2 });
+    const request = { key: undefined, protocol: 'pull', remote: 'tv.example', disconnect: () => undefined } as const;
+    const publication = await publishers.trusted.publish({ ...request, broadcast: 'live/tv' });
+    send(publication, 'v0');
+    expect(publishers.list()).toMatchObject([{ broadcast: 'live/tv', protocol: 'pull', remote: 'tv.example' }]);
+    expect(registry.list()).toHaveLength(1);
+    await expect(publish('a', { broadcast: 'live/tv' })).rejects.toMatchObject({ code: 'BUSY' });
+    await expect(publishers.trusted.publish({ ...request, broadcast: 'live/tv' })).rejects.toMatchObject({
+      code: 'BUSY',
+    });
+    await expect(publishers.trusted.publish({ ...request, broadcast: 'tv' })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+    await publish('b', { broadcast: 'live/b' });
+    await expect(publishers.trusted.publish({ ...request, broadcast: 'live/c' })).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+    });
   });
 
   it('kicks a publisher by the name of its broadcast', async () => {

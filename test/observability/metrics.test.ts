@@ -97,6 +97,7 @@ describe('the metrics', () => {
   it('count publishers by protocol, broadcasts that wait, viewers, and the process itself', async () => {
     const lines = await render([]);
     expect(lines).toContain('laddercast_publishers{protocol="rtmp"} 0');
+    expect(lines).toContain('laddercast_publishers{protocol="pull"} 0');
     expect(lines).toContain('laddercast_publishers{protocol="ws"} 1');
     expect(lines).toContain('laddercast_viewers 3');
     expect(lines).toContain('laddercast_broadcasts_waiting 2');

@@ -19,6 +19,8 @@ export class RecordedPublication implements Publication {
   readonly broadcast: string;
   readonly request: PublishRequest;
   readonly frames: RecordedFrame[] = [];
+  /** Before which frames a break was told. */
+  readonly discontinuities: number[] = [];
   ended = false;
   /** Called after each frame and at the end. */
   onChange: () => void = () => undefined;
@@ -40,6 +42,10 @@ export class RecordedPublication implements Publication {
     if (this.ended) throw new Error('a frame after the end');
     this.frames.push({ init, frame });
     this.onChange();
+  }
+
+  discontinuity(): void {
+    this.discontinuities.push(this.frames.length);
   }
 
   stats(): PublicationStats {
