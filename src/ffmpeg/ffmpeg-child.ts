@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import os from 'node:os';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg';
 import { type Deferred, deferred } from '../util/deferred.ts';
 import { AppError, reasonOf } from '../util/errors.ts';
@@ -10,6 +10,8 @@ import { childEnvironment, deathBoundLaunch, type Launch } from './launcher.ts';
 const STDERR_LINES = 20;
 /** Room between us and the pipe to the child. */
 const STDIN_BUFFER_BYTES = 256 * 1024;
+/** After stdin, stdout and stderr. */
+const FIRST_FURTHER_FD = 3;
 const STDIN = { url: undefined, options: [] };
 
 /** One child's options: before its input and before its output (stdout). */
@@ -24,6 +26,12 @@ export interface ChildExit {
   readonly failure: string | undefined;
 }
 
+/** One more output of a child: its options, and who takes each piece of it as it comes; that must not throw. */
+export interface FurtherOutput {
+  readonly options: readonly string[];
+  readonly onOutput: (chunk: Buffer) => void;
+}
+
 /** What to run and who takes its output. */
 export interface ChildOptions {
   readonly binaryPath: string;
@@ -35,6 +43,8 @@ export interface ChildOptions {
   readonly source?: FfmpegSource | string;
   /** Takes each piece of stdout as it comes; must not throw. */
   readonly onOutput: (chunk: Buffer) => void;
+  /** Outputs besides stdout, on pipes of their own. ffmpeg waits while any of its outputs is not taken. */
+  readonly furtherOutputs?: readonly FurtherOutput[];
   /** Takes each line of stderr, without the source's place; must not throw. */
   readonly onWarning: (line: string) => void;
 }
@@ -55,9 +65,8 @@ export class FfmpegChild {
   readonly #binaryPath: string;
   readonly #source: string | undefined;
   readonly #yields: boolean;
-  readonly #onOutput: (chunk: Buffer) => void;
-  // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
-  readonly #stdout = new PassThrough({ autoDestroy: false, emitClose: false });
+  /** stdout and what is on the pipes after stderr, in this order. */
+  readonly #outputs: readonly TakenOutput[];
   readonly #stdin = new PassThrough({ highWaterMark: STDIN_BUFFER_BYTES });
   readonly #started = deferred();
   readonly #stderr: string[] = [];
@@ -67,21 +76,24 @@ export class FfmpegChild {
   #killed = false;
   #discards = false;
 
-  constructor({ binaryPath, commandLine, source, onOutput, onWarning }: ChildOptions) {
+  constructor({ binaryPath, commandLine, source, onOutput, furtherOutputs = [], onWarning }: ChildOptions) {
     const { url, options } = typeof source === 'string' ? { url: source, options: [] } : (source ?? STDIN);
     this.#binaryPath = binaryPath;
     this.#source = url;
     this.#yields = typeof source === 'object';
-    this.#onOutput = onOutput;
-    const outputEnded = new Promise<void>((resolve) => this.#stdout.once('end', resolve));
-    this.#stdout.on('data', onOutput);
+    const stdout = takeOutput(onOutput);
+    this.#outputs = [stdout, ...furtherOutputs.map((further) => takeOutput(further.onOutput))];
     this.#stdin.on('drain', () => this.#drained?.resolve());
-    this.#command = ffmpeg({ source: url ?? this.#stdin, stdoutLines: STDERR_LINES }).output(this.#stdout);
+    this.#command = ffmpeg({ source: url ?? this.#stdin, stdoutLines: STDERR_LINES }).output(stdout.stream);
     addOptions(this.#command, [...options, ...commandLine.input, ...(url === undefined ? [] : ['-nostdin'])], 'input');
     addOptions(this.#command, commandLine.output, 'output');
+    furtherOutputs.forEach(({ options: own }, index) => {
+      this.#command.output(`pipe:${FIRST_FURTHER_FD + index}`);
+      addOptions(this.#command, own, 'output');
+    });
     const exited = this.#exit(onWarning);
     this.done = exited.then(async (exit) => {
-      if (this.#process !== undefined) await outputEnded;
+      if (this.#process !== undefined) await Promise.all(this.#outputs.map(({ ended }) => ended));
       this.#stdin.destroy();
       this.#drained?.resolve();
       return exit;
@@ -102,7 +114,7 @@ export class FfmpegChild {
       this.#source === undefined ? { path: this.#binaryPath, args: [] } : await deathBoundLaunch(this.#binaryPath);
     if (this.#killed) throw new AppError('TRANSCODER_FAILED', 'ffmpeg was stopped before it was started');
     this.#running = true;
-    launchWith(this.#command, launch);
+    launchWith(this.#command, launch, this.#outputs.length - 1);
     this.#command.run();
     await this.#started.promise;
   }
@@ -112,12 +124,13 @@ export class FfmpegChild {
    * `onOutput` is not called until `resumeOutput()`.
    */
   pauseOutput(): void {
-    if (!this.#discards) this.#stdout.pause();
+    if (this.#discards) return;
+    for (const { stream } of this.#outputs) stream.pause();
   }
 
   /** Takes output again. */
   resumeOutput(): void {
-    this.#stdout.resume();
+    for (const { stream } of this.#outputs) stream.resume();
   }
 
   /**
@@ -157,7 +170,7 @@ export class FfmpegChild {
 
   #discardOutput(): void {
     this.#discards = true;
-    this.#stdout.off('data', this.#onOutput).resume();
+    for (const { stream, onOutput } of this.#outputs) stream.off('data', onOutput).resume();
   }
 
   #exit(onWarning: (line: string) => void): Promise<ChildExit> {
@@ -168,6 +181,7 @@ export class FfmpegChild {
           // A process that could not be spawned has no pid; `error` follows.
           if (ffmpegProc?.pid === undefined) return;
           this.#process = ffmpegProc;
+          this.#outputs.slice(1).forEach(({ stream }, index) => connect(ffmpegProc, FIRST_FURTHER_FD + index, stream));
           if (this.#yields) lowerPriority(ffmpegProc.pid);
           // fluent-ffmpeg ignores a kill that comes before the process is there.
           if (this.#killed) ffmpegProc.kill('SIGKILL');
@@ -188,6 +202,29 @@ export class FfmpegChild {
         });
     });
   }
+}
+
+/** One output on its way from a pipe to whoever takes it. */
+interface TakenOutput {
+  readonly stream: PassThrough;
+  readonly onOutput: (chunk: Buffer) => void;
+  /** Resolves when all of it was handed on or discarded. */
+  readonly ended: Promise<void>;
+}
+
+function takeOutput(onOutput: (chunk: Buffer) => void): TakenOutput {
+  // A stream that closes itself makes fluent-ffmpeg kill the child 20 ms later and report an error.
+  const stream = new PassThrough({ autoDestroy: false, emitClose: false });
+  const ended = new Promise<void>((resolve) => stream.once('end', resolve));
+  stream.on('data', onOutput);
+  return { stream, onOutput, ended };
+}
+
+function connect({ stdio }: ChildProcess, fd: number, stream: PassThrough): void {
+  const pipe = stdio[fd] as Readable;
+  // A pipe that breaks has ended.
+  pipe.on('error', () => undefined).once('close', () => stream.end());
+  pipe.pipe(stream, { end: false });
 }
 
 /** Its threads start after this, and inherit it. A system that does not allow it costs the others some of their time only. */
@@ -220,16 +257,17 @@ function addOptions(command: FfmpegCommand, options: readonly string[], side: 'i
  * no more file descriptors), fluent-ffmpeg reads output that it never got, which would end this process with a TypeError;
  * given an empty output it emits `error` as it should.
  */
-function launchWith(command: FfmpegCommand, { path, args: launchArgs }: Launch): void {
+function launchWith(command: FfmpegCommand, { path, args: launchArgs }: Launch, furtherPipes: number): void {
   const internals = command as FluentInternals;
   const spawn = internals._spawnFfmpeg.bind(internals);
   const nothing = { get: () => '' };
+  const stdio = Array.from({ length: FIRST_FURTHER_FD + furtherPipes }, () => 'pipe');
   internals._getFfmpegPath = (use) => use(null, path);
   internals._spawnFfmpeg = (args, options, ...rest) => {
     const end = rest.pop() as SpawnEnd;
     const safeEnd: SpawnEnd = (error, stdout = nothing, stderr = nothing) => end(error, stdout, stderr);
     try {
-      spawn([...launchArgs, ...args], { ...options, env: childEnvironment() }, ...rest, safeEnd);
+      spawn([...launchArgs, ...args], { ...options, stdio, env: childEnvironment() }, ...rest, safeEnd);
     } catch (thrown) {
       safeEnd(thrown);
     }

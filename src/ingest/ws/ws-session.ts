@@ -4,7 +4,7 @@ import { deferred } from '../../util/deferred.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Publication, PublisherGate } from '../publication.ts';
-import { type DemuxedFrame, Fmp4Demuxer } from './fmp4-demuxer.ts';
+import { type DemuxedFrame, Fmp4Demuxer } from '../fmp4-demuxer.ts';
 import { MediaInbox } from './media-inbox.ts';
 import type { PublishTarget } from './publish-url.ts';
 import type { WsLimits } from './ws-limits.ts';

@@ -1,8 +1,8 @@
-import { BoxStream } from '../../media/cmaf/box-stream.ts';
-import { type InitTrack, readInit } from '../../media/cmaf/init-reader.ts';
-import { type ReadSample, readSamples } from '../../media/cmaf/sample-reader.ts';
-import type { TrackInit, TrackKind } from '../../media/fragment.ts';
-import type { IngestFrame } from '../publication.ts';
+import { BoxStream } from '../media/cmaf/box-stream.ts';
+import { type InitTrack, readInit } from '../media/cmaf/init-reader.ts';
+import { type ReadSample, readSamples } from '../media/cmaf/sample-reader.ts';
+import type { TrackInit, TrackKind } from '../media/fragment.ts';
+import type { IngestFrame } from './publication.ts';
 
 /** A frame with the decoder set-up that it needs. */
 export interface DemuxedFrame {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type DemuxedFrame, Fmp4Demuxer } from '../../../src/ingest/ws/fmp4-demuxer.ts';
-import { writeFragment } from '../../../src/media/cmaf/fragment-writer.ts';
-import type { TrackKind } from '../../../src/media/fragment.ts';
-import { decodeErrors, probePackets } from '../../support/ffprobe.ts';
-import { encodeFmp4, H264, splitFmp4, TEST_PICTURE, TEST_TONE } from '../../support/fmp4.ts';
+import { type DemuxedFrame, Fmp4Demuxer } from '../../src/ingest/fmp4-demuxer.ts';
+import { writeFragment } from '../../src/media/cmaf/fragment-writer.ts';
+import type { TrackKind } from '../../src/media/fragment.ts';
+import { decodeErrors, probePackets } from '../support/ffprobe.ts';
+import { encodeFmp4, H264, splitFmp4, TEST_PICTURE, TEST_TONE } from '../support/fmp4.ts';
 
 const NTSC = ['-f', 'lavfi', '-i', 'testsrc2=size=160x90:rate=30000/1001'];
 const VP9 = ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-pix_fmt', 'yuv420p'];
