@@ -21,6 +21,8 @@ export interface TimecodedFilm {
   /** As ffmpeg takes it, e.g. `30000/1001`. */
   readonly rate?: string;
   readonly seconds?: number;
+  /** The number in the first frame. */
+  readonly firstNumber?: number;
   /** Filters behind the drawing of the numbers. */
   readonly filters?: string;
   /** Options before `-i`, then of the output; the picture's encoder is libx264 ultrafast unless they name another. */
@@ -31,11 +33,20 @@ export interface TimecodedFilm {
   readonly inputs?: readonly string[];
 }
 
-/** Writes a film whose frames have their number drawn at their foot, from zero. The container is that of the file's name. */
+/** Writes a film whose frames have their number drawn at their foot, from zero unless told. The container is that of the file's name. */
 export async function writeTimecodedFilm(file: string, film: TimecodedFilm = {}): Promise<void> {
-  const { size = '320x180', rate = '24', seconds = 12, filters, output = [], sounds = [], inputs = [] } = film;
+  const {
+    size = '320x180',
+    rate = '24',
+    seconds = 12,
+    firstNumber = 0,
+    filters,
+    output = [],
+    sounds = [],
+    inputs = [],
+  } = film;
   const source = `testsrc2=size=${size}:rate=${rate}:duration=${seconds}`;
-  const picture = [...barcode(), ...(filters === undefined ? [] : [filters])].join(',');
+  const picture = [...barcode(firstNumber), ...(filters === undefined ? [] : [filters])].join(',');
   const tones = sounds.flatMap((sound) => ['-f', 'lavfi', '-i', sound.includes('=') ? sound : tone(sound, seconds)]);
   const codec = ['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '20', '-threads', '1', '-pix_fmt', 'yuv420p'];
   const maps = ['-map', '0:v', ...sounds.flatMap((_, index) => ['-map', `${index + 1}:a`])];
@@ -53,11 +64,11 @@ function tone(sound: string, seconds: number): string {
   return `aevalsrc=exprs=${Array(channels).fill(wave).join('|')}:c=${layout}:s=48000:d=${seconds}`;
 }
 
-function barcode(): string[] {
+function barcode(firstNumber: number): string[] {
   const foot = `drawbox=x=0:y=ih*7/8:w=iw:h=ih/8:color=black:t=fill`;
   const bars = Array.from({ length: BITS }, (_, bit) => {
     const place = `x=${bit}*iw/${BITS}:y=ih*7/8:w=iw/${BITS}:h=ih/8`;
-    return `drawbox=${place}:color=white:t=fill:enable='mod(floor(n/${2 ** bit}),2)'`;
+    return `drawbox=${place}:color=white:t=fill:enable='mod(floor((n+${firstNumber})/${2 ** bit}),2)'`;
   });
   return [foot, ...bars];
 }
