@@ -67,7 +67,7 @@ export async function startApp(
   try {
     const lock = own(await FolderLock.acquire(config.dataDir));
     const secrets = await resolveSecrets(config);
-    scrubber.hide(secrets.adminToken, secrets.streamKey, ...config.streamKeys.map(({ key }) => key));
+    scrubber.hide(secrets.adminToken, secrets.streamKey, secrets.urlSecret, ...config.streamKeys.map(({ key }) => key));
     const app = await compose({ config, secrets, logger, clock, closer, own });
     lock.setInfo({ pid: process.pid, httpUrl: app.httpUrl });
     return app;

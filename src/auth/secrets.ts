@@ -11,6 +11,7 @@ const SecretsFile = Type.Object(
   {
     adminToken: Type.Optional(Type.String({ minLength: 8, maxLength: 512, pattern: '^[!-~]+$' })),
     streamKey: Type.Optional(Type.String({ minLength: 8, maxLength: 512, pattern: '^[!-~]+$' })),
+    urlSecret: Type.Optional(Type.String({ minLength: 32, maxLength: 512, pattern: '^[!-~]+$' })),
   },
   { additionalProperties: false },
 );
@@ -21,6 +22,8 @@ export interface Secrets {
   readonly adminToken: string;
   /** Accepted for every broadcast; `undefined` where the configuration has keys per broadcast only. */
   readonly streamKey: string | undefined;
+  /** Signs the addresses that relayed playlists name; nobody ever has to know it. */
+  readonly urlSecret: string;
   /** What was made just now, and so has to be shown to the admin, once. */
   readonly created: readonly ('adminToken' | 'streamKey')[];
   /** Where made secrets are kept. */
@@ -39,12 +42,13 @@ export async function resolveSecrets(config: Config): Promise<Secrets> {
   const needsStreamKey = config.streamKeys.length === 0;
   const streamKey =
     config.streamKey ?? (needsStreamKey ? (saved.streamKey ?? randomBytes(15).toString('base64url')) : undefined);
-  const toSave: SecretsFile = { ...saved };
+  const urlSecret = saved.urlSecret ?? randomBytes(32).toString('base64url');
+  const toSave: SecretsFile = { ...saved, urlSecret };
   if (config.adminToken === undefined) toSave.adminToken = adminToken;
   if (config.streamKey === undefined && streamKey !== undefined) toSave.streamKey = streamKey;
   const created = (['adminToken', 'streamKey'] as const).filter((name) => toSave[name] !== saved[name]);
-  if (created.length > 0) await save(file, toSave);
-  return { adminToken, streamKey, created, file };
+  if (created.length > 0 || saved.urlSecret === undefined) await save(file, toSave);
+  return { adminToken, streamKey, urlSecret, created, file };
 }
 
 async function readSaved(file: string): Promise<SecretsFile> {
@@ -57,7 +61,10 @@ async function readSaved(file: string): Promise<SecretsFile> {
     throw new AppError('BAD_CONFIG', `${file} cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   try {
-    return checkSchema(SecretsFile, JSON.parse(text), { subject: file, secretKeys: ['adminToken', 'streamKey'] });
+    return checkSchema(SecretsFile, JSON.parse(text), {
+      subject: file,
+      secretKeys: ['adminToken', 'streamKey', 'urlSecret'],
+    });
   } catch {
     // Neither the parser's message nor the content may get out: both can hold a secret.
     throw new AppError('BAD_CONFIG', `${file} is damaged; delete it, and new secrets are made at the next start`);

@@ -21,6 +21,7 @@ describe('secrets', () => {
     expect(first.created).toEqual(['adminToken', 'streamKey']);
     expect(first.adminToken).toMatch(/^[\w-]{32}$/);
     expect(first.streamKey).toMatch(/^[\w-]{20}$/);
+    expect(first.urlSecret).toMatch(/^[\w-]{43}$/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(await resolve()).toEqual({ ...first, created: [] });
   });
@@ -32,7 +33,7 @@ describe('secrets', () => {
       streamKey: 'configured-key',
       created: [],
     });
-    expect(() => statSync(file)).toThrow();
+    expect(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object)).toEqual(['urlSecret']);
     await resolve({ LADDERCAST_ADMIN_TOKEN: 'configured-token' });
     expect(readFileSync(file, 'utf8')).not.toContain('configured');
   });
