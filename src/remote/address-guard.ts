@@ -25,6 +25,11 @@ const RESERVED = [
 const GLOBAL_V6 = ipaddr.parseCIDR('2000::/3');
 const WELL_KNOWN_PORTS = new Set([80, 443]);
 const FIRST_FREE_PORT = 1_024;
+/** Ports of services that take an HTTP request for something else (the Fetch standard's list, and two databases). */
+const OTHER_SERVICES = new Set([
+  ...[1_719, 1_720, 1_723, 2_049, 3_659, 4_045, 4_190, 5_060, 5_061, 6_000, 6_379, 6_566],
+  ...[6_665, 6_666, 6_667, 6_668, 6_669, 6_679, 6_697, 10_080, 11_211],
+]);
 
 /** Decides which addresses this program may connect to on a user's behalf: public ones, and those an operator allows. */
 export class AddressGuard {
@@ -58,8 +63,9 @@ export class AddressGuard {
       throw new AppError('FORBIDDEN', `"${protocol}" addresses are not fetched; use http or https`);
     }
     const number = port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
-    if (!WELL_KNOWN_PORTS.has(number) && number < FIRST_FREE_PORT) {
-      throw new AppError('FORBIDDEN', `port ${number} is not fetched from; 80, 443 and those from 1024 on are`);
+    if ((!WELL_KNOWN_PORTS.has(number) && number < FIRST_FREE_PORT) || OTHER_SERVICES.has(number)) {
+      const others = number < FIRST_FREE_PORT ? '80, 443 and those from 1024 on are' : 'another service uses it';
+      throw new AppError('FORBIDDEN', `port ${number} is not fetched from; ${others}`);
     }
     const literal = hostname.replace(/^\[|\]$/g, '');
     if (net.isIP(literal) !== 0 && !this.isAllowed(literal)) {

@@ -3,12 +3,13 @@ import net, { type LookupFunction } from 'node:net';
 import { Agent, buildConnector } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
 
-const MAX_CONNECTIONS_PER_ORIGIN = 32;
 const MAX_ORIGINS = 256;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Longer than most live segments last, so that a connection serves one after the other. */
+const KEEP_ALIVE_MS = 15_000;
 
 /** Time limits of one connection, ms. */
-export interface AgentTimeouts {
+interface AgentTimeouts {
   readonly connectMs: number;
   /** From the request to the end of the answer's headers. */
   readonly headersMs: number;
@@ -16,14 +17,24 @@ export interface AgentTimeouts {
   readonly idleMs: number;
 }
 
+interface AgentOptions {
+  readonly guard: AddressGuard;
+  readonly timeouts: AgentTimeouts;
+  /** Connections to one origin; further requests must not be sent, since one that waits here cannot be aborted. */
+  readonly maxPerHost: number;
+  /** How names are resolved [as the system does]. */
+  readonly lookup?: LookupFunction | undefined;
+}
+
 /**
  * An HTTP client that connects to no address the guard forbids, whatever a name resolves to and whenever: literal hosts,
  * every resolved address and the connected socket are checked. It follows no redirect and decodes no body.
  */
-export function guardedAgent(guard: AddressGuard, timeouts: AgentTimeouts, lookup: LookupFunction = dns.lookup): Agent {
+export function guardedAgent({ guard, timeouts, maxPerHost, lookup = dns.lookup }: AgentOptions): Agent {
   const connect = buildConnector({ timeout: timeouts.connectMs, lookup: guardedLookup(guard, lookup) });
   return new Agent({
-    connections: MAX_CONNECTIONS_PER_ORIGIN,
+    connections: maxPerHost,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     pipelining: 1,
     maxOrigins: MAX_ORIGINS,
     headersTimeout: timeouts.headersMs,

@@ -1,6 +1,16 @@
 import type { Clock } from '../util/clock.ts';
 import { deferred } from '../util/deferred.ts';
-import { AppError } from '../util/errors.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+
+/** `asked`: somebody waits for it; `prefetch`: somebody may want it later, so it gives way. */
+export type Priority = 'asked' | 'prefetch';
+
+/** Who asks for a turn. */
+export interface TurnOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Asked whenever a turn is given, so that it may change meanwhile; `asked` if left out. */
+  readonly priority?: (() => Priority) | undefined;
+}
 
 /** How much may go on at a time. */
 export interface LimiterOptions {
@@ -14,10 +24,11 @@ export interface LimiterOptions {
 
 interface Waiter {
   readonly host: string;
+  readonly priority: (() => Priority) | undefined;
   readonly go: () => void;
 }
 
-/** Bounds how many requests go on, per host and together; whoever comes first goes first. */
+/** Bounds how many requests go on, per host and together; of equal priority, whoever comes first goes first. */
 export class HostLimiter {
   readonly #options: LimiterOptions;
   readonly #running = new Map<string, number>();
@@ -28,16 +39,22 @@ export class HostLimiter {
     this.#options = options;
   }
 
+  /** True if nobody would have to wait for a turn at this host. */
+  hasRoom(host: string): boolean {
+    const { maxPerHost, maxTotal } = this.#options;
+    return this.#total < maxTotal && (this.#running.get(host) ?? 0) < maxPerHost;
+  }
+
   /**
    * Waits for a turn. The answer ends it and is idempotent.
-   * @throws AppError `UNAVAILABLE` if it takes too long, too many wait, or `signal` aborts
+   * @throws UpstreamFailure `busy` if it takes too long or too many wait, `aborted` at once if `signal` aborts
    */
-  async acquire(host: string, signal?: AbortSignal): Promise<() => void> {
-    const { clock, maxWaiting, maxWaitMs } = this.#options;
-    if (signal?.aborted === true) throw unavailable('the request was aborted');
-    if (!this.#hasRoom(host)) {
-      if (this.#waiting.length >= maxWaiting) throw unavailable('too many requests wait for web servers');
-      await this.#turn(host, clock, maxWaitMs, signal);
+  async acquire(host: string, { signal, priority }: TurnOptions = {}): Promise<() => void> {
+    const { maxWaiting } = this.#options;
+    if (signal?.aborted === true) throw aborted();
+    if (!this.hasRoom(host)) {
+      if (this.#waiting.length >= maxWaiting) throw busy('too many requests wait for web servers');
+      await this.#turn(host, priority, signal);
     } else this.#take(host);
     let released = false;
     return () => {
@@ -47,11 +64,13 @@ export class HostLimiter {
     };
   }
 
-  async #turn(host: string, clock: Clock, maxWaitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async #turn(host: string, priority: Waiter['priority'], signal: AbortSignal | undefined): Promise<void> {
+    const { clock, maxWaitMs } = this.#options;
     const waited = new AbortController();
     const turn = deferred<'turn'>();
     const mine: Waiter = {
       host,
+      priority,
       go: () => {
         this.#take(host);
         turn.resolve('turn');
@@ -67,14 +86,7 @@ export class HostLimiter {
     // The turn may have come in the same moment; nobody else would end it.
     if (this.#waiting.includes(mine)) this.#waiting = this.#waiting.filter((other) => other !== mine);
     else this.#release(host);
-    throw unavailable(
-      signal?.aborted === true ? 'the request was aborted' : 'too many requests go on to the web server',
-    );
-  }
-
-  #hasRoom(host: string): boolean {
-    const { maxPerHost, maxTotal } = this.#options;
-    return this.#total < maxTotal && (this.#running.get(host) ?? 0) < maxPerHost;
+    throw signal?.aborted === true ? aborted() : busy('too many requests go on to the web server');
   }
 
   #take(host: string): void {
@@ -87,13 +99,18 @@ export class HostLimiter {
     const left = (this.#running.get(host) ?? 1) - 1;
     if (left > 0) this.#running.set(host, left);
     else this.#running.delete(host);
-    const next = this.#waiting.find((waiter) => this.#hasRoom(waiter.host));
+    const able = this.#waiting.filter((waiter) => this.hasRoom(waiter.host));
+    const next = able.find(({ priority }) => priority?.() !== 'prefetch') ?? able[0];
     if (next === undefined) return;
     this.#waiting = this.#waiting.filter((other) => other !== next);
     next.go();
   }
 }
 
-function unavailable(reason: string): AppError {
-  return new AppError('UNAVAILABLE', `${reason}; try again later`);
+function busy(reason: string): UpstreamFailure {
+  return new UpstreamFailure('busy', `${reason}; try again later`);
+}
+
+function aborted(): UpstreamFailure {
+  return new UpstreamFailure('aborted', 'the request was aborted; try again later');
 }

@@ -2,12 +2,15 @@ import type { LookupFunction } from 'node:net';
 import { type Agent, type Dispatcher, request } from 'undici';
 import { type Clock, systemClock } from '../util/clock.ts';
 import type { Closable } from '../util/closer.ts';
-import { AppError, reasonOf } from '../util/errors.ts';
+import { reasonOf } from '../util/errors.ts';
 import type { AddressGuard } from './address-guard.ts';
+import type { ConnectionScope } from './connection-scope.ts';
 import { guardedAgent } from './guarded-agent.ts';
-import { HostLimiter } from './limiter.ts';
-import { RemoteResponse } from './remote-response.ts';
+import { HostLimiter, type TurnOptions } from './limiter.ts';
+import { RemoteResponse, tooLarge } from './remote-response.ts';
 import { type RemoteUrl, remoteUrl } from './remote-url.ts';
+import { withoutCredentials } from './request-headers.ts';
+import { abortReason, failureKind, type FailureKind, UpstreamFailure } from './upstream-failure.ts';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -38,10 +41,17 @@ export interface RemoteRequest {
   readonly target: RemoteUrl;
   /** `GET` if left out. */
   readonly method?: 'GET' | 'HEAD';
+  /** `authorization` and `cookie` do not go beyond a redirect to another origin. */
   readonly headers?: Readonly<Record<string, string>>;
   /** How long it may take until its body has ended; no limit if left out. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
+  /** Longest body; no limit if left out. One that is announced to be longer is not even read. */
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** `asked` if left out; asked again while the request waits for its turn. */
+  readonly priority?: TurnOptions['priority'];
+  /** What else it belongs to and counts in. */
+  readonly scope?: ConnectionScope | undefined;
 }
 
 /**
@@ -64,7 +74,7 @@ export class RemoteClient implements Closable {
       maxTotal = 64,
     } = options;
     this.#guard = guard;
-    this.#agent = guardedAgent(guard, { connectMs, headersMs, idleMs }, lookup);
+    this.#agent = guardedAgent({ guard, timeouts: { connectMs, headersMs, idleMs }, maxPerHost, lookup });
     this.#limiter = new HostLimiter({ clock, maxPerHost, maxTotal, maxWaiting: 1_000, maxWaitMs: 15_000 });
     this.#onFailure = options.onFailure ?? (() => undefined);
   }
@@ -72,39 +82,58 @@ export class RemoteClient implements Closable {
   /**
    * Sends a request and resolves with the answer, whatever its status, once its headers are there. The answer must be
    * closed; it holds one of the host's turns until then.
-   * @throws AppError `FORBIDDEN` if the address itself is none that may be fetched, `UNAVAILABLE` for everything else
+   * @throws AppError `FORBIDDEN` if the address itself is none that may be fetched
+   * @throws UpstreamFailure for everything else
    */
-  async open({ target, method = 'GET', headers = {}, timeoutMs, signal }: RemoteRequest): Promise<RemoteResponse> {
+  async open(request: RemoteRequest): Promise<RemoteResponse> {
+    const { target, timeoutMs, maxBytes, signal, priority, scope } = request;
     this.#guard.checkUrl(target.url);
     const over = new AbortController();
-    const onAbort = (): void => over.abort(new Error('it was aborted'));
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : setTimeout(() => over.abort(new Error(`it took longer than ${timeoutMs} ms`)), timeoutMs);
+    const onAbort = (): void => over.abort(abortReason('aborted', 'it was aborted'));
+    const onTimeout = (): void => over.abort(abortReason('timeout', `it took longer than ${timeoutMs} ms`));
+    const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
+    let leaveScope: (() => void) | undefined;
     const tidy = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
+      leaveScope?.();
     };
     try {
       if (signal?.aborted === true) onAbort();
-      const { answer, release } = await this.#follow(target, { method, headers, signal: over.signal });
-      return new RemoteResponse(answer.statusCode, answer.headers, answer.body, () => {
+      leaveScope = await scope?.acquire({ signal: over.signal, priority });
+      const { method = 'GET', headers = {} } = request;
+      const { answer, release, url } = await this.#follow(target, { method, headers, signal: over.signal, priority });
+      const { statusCode: status, headers: answered, body } = answer;
+      const response = new RemoteResponse({ status, headers: answered, body, url, maxBytes }, () => {
         release();
         tidy();
       });
+      if (maxBytes !== undefined && (response.lengthBytes ?? 0) > maxBytes && method === 'GET') {
+        response.close();
+        throw tooLarge(maxBytes);
+      }
+      return response;
     } catch (thrown) {
       tidy();
-      throw this.failure(target, reasonOf(over.signal.aborted ? over.signal.reason : thrown));
+      throw this.failed(target, over.signal.aborted ? over.signal.reason : thrown);
     }
   }
 
+  /** Reports an error of a request or of its body, and answers what a user is told instead. */
+  failed(target: RemoteUrl, thrown: unknown): UpstreamFailure {
+    if (thrown instanceof UpstreamFailure) {
+      this.#onFailure(`${target.label}: ${thrown.message}`);
+      return thrown;
+    }
+    return this.failure(target, reasonOf(thrown), failureKind(thrown));
+  }
+
   /** Reports why something did not work and answers what a user is told instead. */
-  failure(target: RemoteUrl, detail: string): AppError {
+  failure(target: RemoteUrl, detail: string, kind: FailureKind = 'bad-answer'): UpstreamFailure {
     this.#onFailure(`${target.label}: ${detail}`);
-    return new AppError(
-      'UNAVAILABLE',
+    return new UpstreamFailure(
+      kind,
       `"${target.label}" cannot be fetched: its server does not answer as it should, or this server may not reach it`,
     );
   }
@@ -116,8 +145,9 @@ export class RemoteClient implements Closable {
 
   async #follow(first: RemoteUrl, options: HopOptions): Promise<Hop> {
     let { url, authorization } = first;
+    let { headers } = options;
     for (let redirects = 0; ; redirects++) {
-      const hop = await this.#hop(url, authorization, options);
+      const hop = await this.#hop(url, authorization, { ...options, headers });
       const location = REDIRECTS.has(hop.answer.statusCode) ? hop.answer.headers['location'] : undefined;
       if (typeof location !== 'string') return hop;
       hop.answer.body.on('error', () => undefined).destroy();
@@ -128,13 +158,17 @@ export class RemoteClient implements Closable {
       if (url.protocol === 'https:' && next.url.protocol === 'http:') {
         throw new Error('it is redirected from https to http');
       }
-      if (next.url.origin !== url.origin) authorization = undefined;
+      if (next.url.origin !== url.origin) {
+        authorization = undefined;
+        headers = withoutCredentials(headers);
+      }
       url = next.url;
     }
   }
 
-  async #hop(url: URL, authorization: string | undefined, { method, headers, signal }: HopOptions): Promise<Hop> {
-    const release = await this.#limiter.acquire(url.host, signal);
+  async #hop(url: URL, authorization: string | undefined, options: HopOptions): Promise<Hop> {
+    const { method, headers, signal, priority } = options;
+    const release = await this.#limiter.acquire(url.host, { signal, priority });
     try {
       const answer = await request(url, {
         dispatcher: this.#agent,
@@ -145,7 +179,7 @@ export class RemoteClient implements Closable {
         },
         signal,
       });
-      return { answer, release };
+      return { answer, release, url };
     } catch (thrown) {
       release();
       throw thrown;
@@ -157,10 +191,12 @@ interface Hop {
   readonly answer: Dispatcher.ResponseData;
   /** Ends the turn at the host. */
   readonly release: () => void;
+  readonly url: URL;
 }
 
 interface HopOptions {
   readonly method: 'GET' | 'HEAD';
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly priority: TurnOptions['priority'];
 }

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../util/byte-source.ts';
-import { AppError, toError } from '../util/errors.ts';
+import { AppError } from '../util/errors.ts';
 import type { RemoteClient } from './remote-client.ts';
 import { openRange, type RemoteFacts } from './remote-range.ts';
 
@@ -73,7 +73,7 @@ export class RemoteFile implements ByteSource {
         return bytes;
       } catch (thrown) {
         if (signal.aborted || tries === MAX_TRIES) {
-          throw this.#client.failure(this.#facts.target, toError(thrown).message);
+          throw this.#client.failed(this.#facts.target, thrown);
         }
       } finally {
         part.close();

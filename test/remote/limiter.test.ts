@@ -53,7 +53,7 @@ describe('HostLimiter', () => {
   it('lets no more wait than may, nor longer, nor once they are aborted', async () => {
     await Promise.all([limiter.acquire('a'), limiter.acquire('a')]);
     const controller = new AbortController();
-    const [aborted, late] = [limiter.acquire('a', controller.signal), limiter.acquire('a')];
+    const [aborted, late] = [limiter.acquire('a', { signal: controller.signal }), limiter.acquire('a')];
     await expect(limiter.acquire('a')).rejects.toThrow(/too many requests wait/);
     controller.abort();
     await expect(aborted).rejects.toThrow(/aborted/);
@@ -63,13 +63,13 @@ describe('HostLimiter', () => {
     await expect(late).rejects.toThrow(/try again later/);
     clock.advance(999);
     await expect(next).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await expect(limiter.acquire('b', AbortSignal.abort())).rejects.toThrow(/aborted/);
+    await expect(limiter.acquire('b', { signal: AbortSignal.abort() })).rejects.toThrow(/aborted/);
   });
 
   it('loses no turn that comes in the moment of giving up', async () => {
     const [one] = await Promise.all([limiter.acquire('a'), limiter.acquire('a')]);
     const controller = new AbortController();
-    const waiting = limiter.acquire('a', controller.signal).catch(() => undefined);
+    const waiting = limiter.acquire('a', { signal: controller.signal }).catch(() => undefined);
     controller.abort();
     one();
     (await waiting)?.();

@@ -1,0 +1,39 @@
+import { type Clock, systemClock } from '../util/clock.ts';
+import { HostLimiter, type TurnOptions } from './limiter.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+
+const MAX_WAITING = 500;
+const MAX_WAIT_MS = 10_000;
+/** All connections of a scope are of one kind, whatever host they lead to. */
+const ANY_HOST = '';
+
+/** How many connections may belong together, whatever hosts they lead to, e.g. all of one source. */
+export class ConnectionScope {
+  readonly maxConnections: number;
+  readonly #limiter: HostLimiter;
+
+  constructor({ maxConnections, clock = systemClock }: { maxConnections: number; clock?: Clock }) {
+    this.maxConnections = maxConnections;
+    const limits = { maxPerHost: maxConnections, maxTotal: maxConnections };
+    this.#limiter = new HostLimiter({ clock, ...limits, maxWaiting: MAX_WAITING, maxWaitMs: MAX_WAIT_MS });
+  }
+
+  /** True if another connection would have to wait. */
+  get isFull(): boolean {
+    return !this.#limiter.hasRoom(ANY_HOST);
+  }
+
+  /**
+   * Waits for a connection that may be opened. The answer gives it back and is idempotent.
+   * @throws UpstreamFailure `busy` or `aborted`
+   */
+  async acquire(options: TurnOptions): Promise<() => void> {
+    try {
+      return await this.#limiter.acquire(ANY_HOST, options);
+    } catch (thrown) {
+      if (!(thrown instanceof UpstreamFailure) || thrown.kind !== 'busy') throw thrown;
+      const message = `the source may have ${this.maxConnections} connections at a time and all of them are in use`;
+      throw new UpstreamFailure('busy', `${message}; try again later, or raise its maxConnections`);
+    }
+  }
+}
