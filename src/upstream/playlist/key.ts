@@ -39,6 +39,7 @@ export function parseKey(line: Line, scope: PlaylistScope): Key | undefined {
 /** The keys that are in force while a playlist is read: one for each key format. */
 export class KeysInForce {
   #keys: readonly Key[] = Object.freeze([]);
+  #first: Key | undefined;
 
   /** Never changed afterwards. */
   get all(): readonly Key[] {
@@ -47,13 +48,14 @@ export class KeysInForce {
 
   /** The key itself if there is one, else that of the first DRM system; `undefined` if nothing is encrypted. */
   get first(): Key | undefined {
-    return this.#keys.find(({ keyFormat }) => keyFormat === IDENTITY) ?? this.#keys[0];
+    return this.#first;
   }
 
   /** Takes the next key of the playlist, or `undefined` for METHOD=NONE. */
   take(line: Line, key: Key | undefined): void {
     const others = key === undefined ? [] : this.#keys.filter(({ keyFormat }) => keyFormat !== key.keyFormat);
     this.#keys = Object.freeze(key === undefined ? [] : [...others, key]);
+    this.#first = this.#keys.find(({ keyFormat }) => keyFormat === IDENTITY) ?? this.#keys[0];
     if (this.#keys.length > PLAYLIST_LIMITS.keysInForce) {
       throw badLine(line, `puts more than ${PLAYLIST_LIMITS.keysInForce} keys in force`);
     }

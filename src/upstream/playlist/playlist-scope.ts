@@ -71,8 +71,7 @@ export class PlaylistScope {
   resolve(line: Line, text: string): URL {
     // Segments that are parts of one file name it again and again.
     if (this.#latest?.text === text) return this.#latest.url;
-    const url = URL.canParse(text, this.#base.href) ? new URL(text, this.#base) : undefined;
-    if (url === undefined) throw badLine(line, 'holds an address that is none');
+    const url = this.#parse(line, text);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
       throw badLine(line, `holds an address with "${url.protocol.slice(0, 20)}"; only http and https are fetched`);
     }
@@ -86,6 +85,14 @@ export class PlaylistScope {
   uriOf(line: Line, attributes: Attributes, name = 'URI'): URL | undefined {
     const text = textOf(attributes, name);
     return text === undefined ? undefined : this.resolve(line, text);
+  }
+
+  #parse(line: Line, text: string): URL {
+    try {
+      return new URL(text, this.#base.href);
+    } catch {
+      throw badLine(line, 'holds an address that is none');
+    }
   }
 
   #definition(attributes: Attributes): [string | undefined, string | undefined] {

@@ -22,13 +22,13 @@ export class SegmentBuilder {
   readonly #keys = new KeysInForce();
   readonly #segmentRanges = new ByteRanges();
   readonly #partRanges = new ByteRanges();
-  /** Numbered from 0. */
-  readonly #segments: Omit<Segment, 'sequence'>[] = [];
+  /** Numbered from 0 until all is read, since the numbers may come last. */
+  readonly #segments: Draft<Segment>[] = [];
   #map: MediaMap | undefined;
   #bitrateKbps: number | undefined;
   #discontinuities = 0;
   #partCount = 0;
-  #next = emptyNext();
+  #next = new NextSegment();
 
   constructor(scope: PlaylistScope) {
     this.#scope = scope;
@@ -67,35 +67,40 @@ export class SegmentBuilder {
     }
     const uri = this.#scope.resolve(line, this.#scope.substitute(line, line.text));
     if (byteRange === undefined) this.#segmentRanges.interrupt();
-    this.#segments.push({
-      ...this.#head(),
-      ...{ uri, durationMs, title },
-      byteRange: byteRange && this.#segmentRanges.next(line, uri, byteRange),
-      bitrateKbps: byteRange === undefined ? this.#bitrateKbps : undefined,
-    });
-    this.#next = emptyNext();
+    const draft = this.#head() as Draft<Segment>;
+    draft.uri = uri;
+    draft.durationMs = durationMs;
+    draft.title = title;
+    draft.byteRange = byteRange && this.#segmentRanges.next(line, uri, byteRange);
+    draft.bitrateKbps = byteRange === undefined ? this.#bitrateKbps : undefined;
+    this.#segments.push(draft);
+    this.#next = new NextSegment();
   }
 
   /** All segments, and what is in force after the last one. To be called once, at the end. */
   build({ mediaSequence, discontinuitySequence }: Origin): { segments: readonly Segment[]; trailing: SegmentHead } {
-    const numbered = <T extends Omit<SegmentHead, 'sequence'>>(head: T, index: number): T & { sequence: number } =>
-      Object.freeze({
-        ...head,
-        sequence: mediaSequence + index,
-        discontinuitySequence: discontinuitySequence + head.discontinuitySequence,
-      });
-    return {
-      segments: Object.freeze(this.#segments.map(numbered)),
-      trailing: numbered(this.#head(), this.#segments.length),
-    };
+    const trailing = this.#head();
+    for (const head of [...this.#segments, trailing]) {
+      head.sequence += mediaSequence;
+      head.discontinuitySequence += discontinuitySequence;
+      Object.freeze(head);
+    }
+    return { segments: Object.freeze(this.#segments), trailing };
   }
 
-  #head(): Omit<SegmentHead, 'sequence'> {
+  #head(): Draft<SegmentHead> {
     const { discontinuity, programDateTimeMs, isGap, parts, otherTags } = this.#next;
     return {
+      sequence: this.#segments.length,
       discontinuitySequence: this.#discontinuities,
-      ...{ discontinuity, programDateTimeMs, isGap, parts: Object.freeze(parts) },
-      ...{ otherTags: Object.freeze(otherTags), map: this.#map, key: this.#keys.first, keys: this.#keys.all },
+      discontinuity,
+      key: this.#keys.first,
+      keys: this.#keys.all,
+      map: this.#map,
+      programDateTimeMs,
+      isGap,
+      parts,
+      otherTags,
     };
   }
 
@@ -131,21 +136,16 @@ export class SegmentBuilder {
   }
 }
 
-/** What is known of the segment whose address comes next. */
-interface Next {
-  durationMs: number | undefined;
-  title: string;
-  byteRange: { length: number; offset: number | undefined } | undefined;
-  discontinuity: boolean;
-  programDateTimeMs: number | undefined;
-  isGap: boolean;
-  readonly parts: Part[];
-  readonly otherTags: string[];
-}
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-function emptyNext(): Next {
-  return {
-    ...{ durationMs: undefined, title: '', byteRange: undefined, discontinuity: false },
-    ...{ programDateTimeMs: undefined, isGap: false, parts: [], otherTags: [] },
-  };
+/** What is known of the segment whose address comes next. */
+class NextSegment {
+  durationMs: number | undefined = undefined;
+  title = '';
+  byteRange: { length: number; offset: number | undefined } | undefined = undefined;
+  discontinuity = false;
+  programDateTimeMs: number | undefined = undefined;
+  isGap = false;
+  readonly parts: Part[] = [];
+  readonly otherTags: string[] = [];
 }
