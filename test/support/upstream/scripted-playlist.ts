@@ -23,7 +23,7 @@ export interface ScriptedSegment {
 export interface ScriptedOptions {
   /** Of the segments' names. */
   readonly extension?: string;
-  /** Everything, once the playlist has its end, and from the beginning if it is `recorded`. */
+  /** Of a live playlist. */
   readonly windowSegments?: number;
   readonly firstSequence?: number;
   /** Wall clock of the first segment; without it there is no EXT-X-PROGRAM-DATE-TIME. */
@@ -46,6 +46,7 @@ export class ScriptedPlaylist {
   #revealed = 0;
   #shift: number;
   #ended = false;
+  #recorded = false;
   #loads = 0;
 
   constructor(options: ScriptedOptions = {}) {
@@ -87,8 +88,9 @@ export class ScriptedPlaylist {
     return this;
   }
 
-  /** Shows all that is left, and EXT-X-ENDLIST. */
+  /** Shows all that is left, and EXT-X-ENDLIST; a playlist that showed nothing before is a recording: it has no window. */
   end(): this {
+    this.#recorded = this.#revealed === 0;
     this.#revealed = this.#timeline.length;
     this.#ended = true;
     return this;
@@ -137,7 +139,7 @@ export class ScriptedPlaylist {
   }
 
   get #first(): number {
-    return this.#ended ? 0 : Math.max(0, this.#revealed - this.#options.windowSegments);
+    return this.#recorded ? 0 : Math.max(0, this.#revealed - this.#options.windowSegments);
   }
 
   #lines(segment: ScriptedSegment, index: number, before: ScriptedSegment | undefined): string[] {
