@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { MediaFolders, SegmentCacheAdmin } from './files-routes.ts';
 import type { ArchiveReply, EncodersReply, RungReply, TranscodeReply } from './schemas.ts';
+import type { RemoteSources } from './sources-routes.ts';
 import type { FileSessions } from './vod-routes.ts';
 
 /** What the packager tells of one broadcast. */
@@ -56,6 +57,8 @@ export interface HttpDeps {
   readonly vod?: FileSessions;
   readonly media?: MediaFolders;
   readonly segmentCache?: SegmentCacheAdmin;
+  /** Left out: nothing is pulled from elsewhere. */
+  readonly sources?: RemoteSources;
   readonly encoders: { report(): EncodersReply | Promise<EncodersReply> };
   readonly metrics: Pick<Metrics, 'render'>;
   /** Whether `/metrics` answers without the admin token. */

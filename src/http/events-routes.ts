@@ -19,13 +19,19 @@ export function eventsRoutes(app: HttpApp, deps: HttpDeps): void {
         summary: 'Server-sent events: what is, then what changes',
         description:
           'Events `broadcast-live`, `broadcast-waiting`, `broadcast-ended`, `rendition-added`, `rendition-playable`, ' +
-          '`rendition-withheld` and `rendition-removed`; `data` is JSON with `broadcast` and, where there is one, `rendition`.',
+          '`rendition-withheld` and `rendition-removed`; `data` is JSON with `broadcast` and, where there is one, `rendition`. ' +
+          'Of remote sources `source-added`, `source-removed`, `source-failover` and `source-STATE` with the states that ' +
+          '`GET /sources` tells; `data` has `source` and, where there is one, `reason` and `address`.',
         produces: ['text/event-stream'],
       },
     },
     (_request, reply) =>
-      streams.open(reply, (stream) =>
-        events.listen((list) => list.forEach(({ type, ...data }) => stream.send(type, data))),
-      ),
+      streams.open(reply, (stream) => {
+        const stops = [
+          events.listen((list) => list.forEach(({ type, ...data }) => stream.send(type, data))),
+          deps.sources?.listen(({ type, ...data }) => stream.send(type, data)),
+        ];
+        return () => stops.forEach((stop) => stop?.());
+      }),
   );
 }

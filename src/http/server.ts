@@ -17,6 +17,7 @@ import { registerOpenApi } from './openapi.ts';
 import { pagesRoutes } from './pages-routes.ts';
 import { CORS_HEADERS, PLAYBACK_PREFIXES } from './playback-scope.ts';
 import { renditionsRoutes } from './renditions-routes.ts';
+import { sourcesRoutes } from './sources-routes.ts';
 import { transcodesRoutes } from './transcodes-routes.ts';
 import { vodPlaybackRoutes } from './vod-playback-routes.ts';
 import { vodRoutes } from './vod-routes.ts';
@@ -129,9 +130,10 @@ function restRoutes(app: HttpApp, deps: HttpDeps): Promise<void> {
   eventsRoutes(app, deps);
   archivesRoutes(app, deps);
   transcodesRoutes(app, deps);
-  const { vod, media, segmentCache, clock } = deps;
+  const { vod, media, segmentCache, sources, clock } = deps;
   if (vod !== undefined) vodRoutes(app, { vod, clock });
   if (media !== undefined) mediaRoutes(app, media);
   if (segmentCache !== undefined) cacheRoutes(app, segmentCache);
+  if (sources !== undefined) sourcesRoutes(app, sources);
   return Promise.resolve();
 }

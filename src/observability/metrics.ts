@@ -6,6 +6,7 @@ import {
   STORAGE_FIGURES,
   type StorageFigures,
 } from './file-figures.ts';
+import { SOURCE_FIGURES, type SourceFigures } from './source-figures.ts';
 
 /** What the metrics need of one transcode row, see `GET /api/v1/transcodes`. */
 export interface TranscodeFigures {
@@ -36,6 +37,8 @@ export interface MetricsSources {
   readonly renderedPlaylists: () => number;
   readonly files: () => FileFigures;
   readonly storage: () => StorageFigures;
+  /** Left out: nothing is pulled from elsewhere. */
+  readonly remote?: () => SourceFigures;
 }
 
 const LABELS = ['factory', 'rendition'] as const;
@@ -68,6 +71,10 @@ export class Metrics {
     this.#total('rendered_playlists', 'Versions of media playlists that were rendered', renderedPlaylists);
     this.#publish(FILE_FIGURES, sources.files);
     this.#publish(STORAGE_FIGURES, sources.storage);
+    if (sources.remote !== undefined) {
+      this.#publish(SOURCE_FIGURES, sources.remote);
+      this.#sourceStates(sources.remote);
+    }
   }
 
   /** All figures as of now in Prometheus' text format, with its media type. */
@@ -153,6 +160,18 @@ export class Metrics {
         this.reset();
         for (const protocol of ['rtmp', 'rtmps', 'ws', 'pull']) this.set({ protocol }, 0);
         for (const { protocol } of publishers()) this.inc({ protocol });
+      },
+    });
+  }
+
+  #sourceStates(figures: () => SourceFigures): void {
+    new Gauge({
+      name: 'laddercast_source_state',
+      help: 'Registered remote sources by state',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        for (const [state, sources] of Object.entries(figures().states)) this.set({ state }, sources);
       },
     });
   }
