@@ -6,6 +6,7 @@ import { measureCpu } from './node-cpu.ts';
 import { measureLadderChanges } from './ladder-changes.ts';
 import { measureLiveLatency } from './live-latency.ts';
 import { measurePlayerLatency } from './player-latency.ts';
+import { measurePull } from './pull.ts';
 import { measureTranscodeLatency } from './transcode-latency.ts';
 
 // Figures, never pass or fail: a shared machine is too noisy for limits.
@@ -18,6 +19,7 @@ const benches: Record<string, () => Promise<Measurement[]>> = {
   player: measurePlayerLatency,
   blocked: measureBlockedReloads,
   files: measureFiles,
+  pull: measurePull,
 };
 
 const measurements: Measurement[] = [];

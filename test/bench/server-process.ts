@@ -50,7 +50,11 @@ export class ServerProcess {
     ];
     const child = spawn(process.execPath, [cli, ...flags, '--media-root', path.join(folder, 'media')], {
       cwd: folder,
-      env: { ...process.env, LADDERCAST_STREAM_KEY: STREAM_KEY, LADDERCAST_ADMIN_TOKEN: ADMIN_TOKEN },
+      env: {
+        ...process.env,
+        ...{ LADDERCAST_STREAM_KEY: STREAM_KEY, LADDERCAST_ADMIN_TOKEN: ADMIN_TOKEN },
+        LADDERCAST_ALLOW_PRIVATE: '127.0.0.0/8',
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     return new ServerProcess(child, folder, await readyLine(child.stdout));

@@ -1,4 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
+import { READ_PICTURE_NUMBER } from './picture-number.ts';
 import { until } from './poll.ts';
 
 /** Frames a second of the films that it looks at. */
@@ -40,17 +41,11 @@ export class FilmPage {
   async look(): Promise<FilmSight> {
     const { frame, ...seen } = await this.page.evaluate<Omit<FilmSight, 'pictureS'> & { frame: number }>(`(() => {
       const video = document.querySelector('video');
-      const canvas = Object.assign(document.createElement('canvas'), { width: 16, height: 1 });
-      const context = canvas.getContext('2d');
-      const { videoWidth: width, videoHeight: height } = video;
-      if (height > 0) context.drawImage(video, 0, (height * 29) / 32, width, height / 16, 0, 0, 16, 1);
-      const { data } = context.getImageData(0, 0, 16, 1);
-      const bits = Array.from({ length: 16 }, (_, bit) => (data[bit * 4] > 110 ? 2 ** bit : 0));
       const shown = [...video.textTracks].filter(({ mode }) => mode === 'showing');
       return {
         timeS: video.currentTime,
-        frame: bits.reduce((sum, bit) => sum + bit, 0),
-        height,
+        frame: (${READ_PICTURE_NUMBER})(video),
+        height: video.videoHeight,
         isPlaying: !video.paused && !video.ended && !video.seeking && video.readyState > 2,
         texts: shown.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => text)),
       };

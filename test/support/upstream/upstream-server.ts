@@ -59,6 +59,7 @@ export class UpstreamServer {
   readonly log: UpstreamRequest[] = [];
   /** What all bodies go through together. */
   readonly link = new SharedLink();
+  readonly #host: string;
   readonly #server: http.Server;
   readonly #routes: { readonly pattern: Pattern; readonly route: UpstreamRoute }[] = [];
   readonly #rules: { readonly pattern: Pattern; readonly rule: UpstreamRule; left: number }[] = [];
@@ -68,7 +69,8 @@ export class UpstreamServer {
   #port = 0;
   #bytesSent = 0;
 
-  private constructor() {
+  private constructor(host: string) {
+    this.#host = host;
     this.#server = http.createServer((request, response) => {
       this.#open += 1;
       this.#peak = Math.max(this.#peak, this.#open);
@@ -78,8 +80,9 @@ export class UpstreamServer {
     });
   }
 
-  static async start(): Promise<UpstreamServer> {
-    const server = new UpstreamServer();
+  /** @param host an address of this machine */
+  static async start(host = '127.0.0.1'): Promise<UpstreamServer> {
+    const server = new UpstreamServer(host);
     await server.up();
     return server;
   }
@@ -103,7 +106,7 @@ export class UpstreamServer {
     return this.#bytesSent;
   }
 
-  url(path: string, host = '127.0.0.1'): string {
+  url(path: string, host = this.#host): string {
     return `http://${host}:${this.#port}${path}`;
   }
 
@@ -146,7 +149,7 @@ export class UpstreamServer {
 
   /** Listens, at the same port as before. */
   async up(): Promise<void> {
-    await once(this.#server.listen(this.#port, '127.0.0.1'), 'listening');
+    await once(this.#server.listen(this.#port, this.#host), 'listening');
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
