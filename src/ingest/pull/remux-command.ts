@@ -17,9 +17,9 @@ const MOVFLAGS = 'empty_moov+default_base_moof+frag_every_frame+frag_discont';
 const AUDIO_KBPS = 160;
 const QUALITY_CRF = 20;
 const KEYFRAME_EACH_FRAMES = 100;
-/** Enough to see every track's set-up; more would hold a live stream back for seconds. */
+/** Enough to see every track's set-up and the order of frames; all of it is held back at the start. */
 const PROBE_BYTES = 1_000_000;
-const PROBE_US = 1_000_000;
+const PROBE_US = 500_000;
 
 /** Options before any live input: its times are kept, and little of it is read ahead. */
 export function remuxInput(): OptionList {
