@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Closable } from '../util/closer.ts';
 import { AppError, reasonOf } from '../util/errors.ts';
@@ -7,6 +7,7 @@ import { BroadcastStore } from './broadcast-store.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type DiskBudget, isDiskFull } from './disk-budget.ts';
 import type { DiskContext } from './disk-context.ts';
+import { emptiedFolder } from './emptied-folder.ts';
 import { safeName } from './safe-name.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -155,24 +156,15 @@ export class LiveStore implements Closable {
     this.#background.add(settled);
   }
 
-  /** Old folders are moved out of the way at once and deleted meanwhile. */
   async #reap(): Promise<void> {
     const { root, logger } = this.#options;
-    const trash = `${root}.old`;
     try {
-      await rm(trash, { recursive: true, force: true });
-      await mkdir(path.dirname(root), { recursive: true });
-      await rename(root, trash).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      });
-      await mkdir(root);
-      const left = await readdir(trash).catch(() => []);
-      if (left.length > 0)
-        logger.info({ folder: root, folders: left.length }, 'clears away live segments of an earlier run');
+      const { cleared, gone } = await emptiedFolder(root);
+      if (cleared > 0) logger.info({ folder: root, folders: cleared }, 'clears away live segments of an earlier run');
+      this.#track(gone);
     } catch (error) {
       const message = `folder ${root} for live segments cannot be used: ${reasonOf(error)}`;
       throw new AppError('BAD_CONFIG', message, { cause: error });
     }
-    this.#track(rm(trash, { recursive: true, force: true }));
   }
 }

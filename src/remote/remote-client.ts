@@ -63,6 +63,8 @@ export class RemoteClient implements Closable {
   readonly #guard: AddressGuard;
   readonly #limiter: HostLimiter;
   readonly #onFailure: (detail: string) => void;
+  /** One failure may pass through here on several levels. */
+  readonly #reported = new WeakSet<UpstreamFailure>();
   #closing: Promise<void> | undefined;
 
   constructor(options: RemoteClientOptions) {
@@ -122,20 +124,19 @@ export class RemoteClient implements Closable {
 
   /** Reports an error of a request or of its body, and answers what a user is told instead. */
   failed(target: RemoteUrl, thrown: unknown): UpstreamFailure {
-    if (thrown instanceof UpstreamFailure) {
-      this.#onFailure(`${target.label}: ${thrown.message}`);
-      return thrown;
-    }
-    return this.failure(target, reasonOf(thrown), failureKind(thrown));
+    if (!(thrown instanceof UpstreamFailure)) return this.failure(target, reasonOf(thrown), failureKind(thrown));
+    if (!this.#reported.has(thrown)) this.#onFailure(`${target.label}: ${thrown.message}`);
+    this.#reported.add(thrown);
+    return thrown;
   }
 
   /** Reports why something did not work and answers what a user is told instead. */
   failure(target: RemoteUrl, detail: string, kind: FailureKind = 'bad-answer'): UpstreamFailure {
     this.#onFailure(`${target.label}: ${detail}`);
-    return new UpstreamFailure(
-      kind,
-      `"${target.label}" cannot be fetched: its server does not answer as it should, or this server may not reach it`,
-    );
+    const reason = 'its server does not answer as it should, or this server may not reach it';
+    const failure = new UpstreamFailure(kind, `"${target.label}" cannot be fetched: ${reason}`);
+    this.#reported.add(failure);
+    return failure;
   }
 
   close(): Promise<void> {

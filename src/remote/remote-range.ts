@@ -1,11 +1,10 @@
 import { AppError } from '../util/errors.ts';
+import { parseContentRange } from './content-range.ts';
 import type { RemoteClient } from './remote-client.ts';
 import type { RemoteResponse } from './remote-response.ts';
 import type { RemoteUrl } from './remote-url.ts';
 
 const PROBE_TIMEOUT_MS = 15_000;
-/** 8 TiB; beyond what any file system of a web server holds. */
-const MAX_SIZE_BYTES = 2 ** 43;
 
 /** What a web server says of a file. Immutable. */
 export interface RemoteFacts {
@@ -133,14 +132,6 @@ async function* exactly(response: RemoteResponse, lengthBytes: number): AsyncGen
     if (left === 0) return;
   }
   throw new Error(`the answer ended ${left} bytes early`);
-}
-
-function parseContentRange(text: string | undefined): { start: number; end: number; sizeBytes: number } | undefined {
-  const match = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(\d{1,15})$/.exec(text?.trim() ?? '');
-  if (match === null) return undefined;
-  const sizeBytes = Number(match[3]);
-  if (sizeBytes > MAX_SIZE_BYTES) return undefined;
-  return { start: Number(match[1] ?? -1), end: Number(match[2] ?? -1), sizeBytes };
 }
 
 function empty(target: RemoteUrl): AppError {
