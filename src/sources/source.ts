@@ -28,6 +28,8 @@ interface Life<Channel> {
   readonly stop: AbortController;
   readonly startedAtMs: number;
   run: SourceRun | RelayRun<Channel> | undefined;
+  /** Resolves when the next run, or the one at present, is there. */
+  running: Deferred<SourceRun>;
   /** Whether it only looks if a source that had ended is live again. */
   isProbe: boolean;
   /** Shared by all who wait for something to play. */
@@ -158,7 +160,14 @@ export class Source<Channel> implements ActiveSource {
     if (this.onDemand) this.#admit();
     const life: Life<Channel> = {
       ...{ stop: new AbortController(), startedAtMs: this.#options.clock.nowMs(), outcome: deferred() },
-      ...{ run: undefined, isProbe: false, readiness: undefined, isReady: false, over: Promise.resolve() },
+      ...{
+        run: undefined,
+        running: deferred<SourceRun>(),
+        isProbe: false,
+        readiness: undefined,
+        isReady: false,
+        over: Promise.resolve(),
+      },
     };
     this.#life = life;
     this.#report.enter('starting');
@@ -252,13 +261,15 @@ export class Source<Channel> implements ActiveSource {
       };
       const run = this.entry.mode === 'ladder' ? factory.ladder(request) : factory.relay(request);
       life.run = run;
+      life.running.resolve(run);
       this.#see(life);
       await run.done;
       this.#see(life);
       const status = run.status();
       await run.close();
       if (this.#life === life) this.#report.keep(status);
-      if (life.run === run) life.run = undefined;
+      life.run = undefined;
+      life.running = deferred();
       this.#film = status.film;
       return status.state;
     } catch (error) {
@@ -314,11 +325,12 @@ export class Source<Channel> implements ActiveSource {
 
   async #playable(life: Life<Channel>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const isPlayable = await life.run?.ready(signal).then(
+      const run = await life.running.promise;
+      const isPlayable = await run.ready(signal).then(
         () => true,
         () => false,
       );
-      if (isPlayable === true) return;
+      if (isPlayable) return;
       await this.#options.clock.wait(LOOK_AGAIN_MS, signal);
     }
   }
