@@ -107,7 +107,8 @@ export class HostLimiter {
   }
 }
 
-function busy(reason: string): UpstreamFailure {
+/** No turn came in time. */
+export function busy(reason: string): UpstreamFailure {
   return new UpstreamFailure('busy', `${reason}; try again later`);
 }
 

@@ -6,7 +6,7 @@ import { reasonOf } from '../util/errors.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { ConnectionScope } from './connection-scope.ts';
 import { guardedAgent } from './guarded-agent.ts';
-import { HostLimiter, type TurnOptions } from './limiter.ts';
+import { busy, HostLimiter, type TurnOptions } from './limiter.ts';
 import { RemoteResponse, tooLarge } from './remote-response.ts';
 import { type RemoteUrl, remoteUrl } from './remote-url.ts';
 import { withoutCredentials } from './request-headers.ts';
@@ -118,7 +118,10 @@ export class RemoteClient implements Closable {
       return response;
     } catch (thrown) {
       tidy();
-      throw this.failed(target, over.signal.aborted ? over.signal.reason : thrown);
+      if (!over.signal.aborted) throw this.failed(target, thrown);
+      // The time went by while it waited for its turn: that is no fault of the server.
+      const isBusy = thrown instanceof UpstreamFailure && failureKind(over.signal.reason) === 'timeout';
+      throw this.failed(target, isBusy ? busy('all connections are in use') : over.signal.reason);
     }
   }
 

@@ -40,7 +40,7 @@ export class GrowingBytes {
     if (this.#state !== 'loading') return;
     for (let from = 0; from < piece.length;) {
       const at = this.#length % BLOCK_BYTES;
-      const block = (at > 0 && this.#blocks.at(-1)) || this.#newBlock();
+      const block = (at === 0 ? undefined : this.#blocks.at(-1)) ?? this.#newBlock();
       const copied = piece.copy(block, at, from);
       from += copied;
       this.#length += copied;
