@@ -1,5 +1,6 @@
 import type { SourceEntry } from '../config/source-entry.ts';
-import { AppError } from '../util/errors.ts';
+import { customHeaders } from '../remote/request-headers.ts';
+import { AppError, reasonOf } from '../util/errors.ts';
 import { addressesOf, addressLabel } from './source-address.ts';
 
 /** Whether an address may be pulled from, as far as that can be told without asking anyone. */
@@ -13,13 +14,6 @@ export interface AddressRules {
 const HTTP = new Set(['http:', 'https:']);
 const PROTOCOLS = new Set(['rtsp:', 'rtsps:', 'srt:', 'rtmp:', 'rtmps:']);
 const SCHEMES = 'http, https, rtsp, rtsps, srt, rtmp and rtmps';
-
-/** What the client itself decides. */
-const OWN_HEADERS = new Set([
-  ...['host', 'connection', 'keep-alive', 'upgrade', 'te', 'trailer', 'transfer-encoding', 'content-length'],
-  ...['expect', 'range', 'if-range', 'if-none-match', 'if-modified-since', 'accept-encoding', 'user-agent'],
-  ...['proxy-authorization', 'proxy-authenticate', 'proxy-connection', 'http2-settings'],
-]);
 
 /**
  * Checks what the schema of a source cannot.
@@ -68,11 +62,14 @@ function notUsable(address: string): string {
 
 function checkHeaders(headers: Readonly<Record<string, string>>, refuse: (message: string) => never): void {
   const names = Object.keys(headers).map((name) => name.toLowerCase());
-  const own = names.find((name) => OWN_HEADERS.has(name));
-  if (own === 'user-agent') refuse('set "userAgent" instead of the header');
-  if (own !== undefined) refuse(`the header "${own}" is set by the server itself; leave it out`);
+  if (names.includes('user-agent')) refuse('set "userAgent" instead of the header');
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) refuse(`the header "${twice}" is there twice`);
+  try {
+    customHeaders(headers);
+  } catch (error) {
+    refuse(reasonOf(error));
+  }
 }
 
 function checkAddress(url: URL, rules: AddressRules, name: string): void {

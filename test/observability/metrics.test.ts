@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FileFigures, StorageFigures } from '../../src/observability/file-figures.ts';
+import type { SourceFigures } from '../../src/observability/source-figures.ts';
 import { Metrics, type TranscodeFigures } from '../../src/observability/metrics.ts';
 
 const row = (overrides: Partial<TranscodeFigures> = {}): TranscodeFigures => ({
@@ -38,6 +39,12 @@ const storage: StorageFigures = {
   liveFailed: 16,
 };
 
+const remote: SourceFigures = {
+  states: { idle: 1, live: 2, failed: 0 },
+  ...{ failovers: 21, upstreams: 22, requests: 23, errors: 24, bytes: 25 },
+  prefetch: { hits: 26, misses: 27, prefetched: 28, wastedBytes: 29, active: 30, bytes: 31 },
+};
+
 const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
   const metrics = new Metrics({
     transcodes: () => rows,
@@ -49,6 +56,7 @@ const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
     renderedPlaylists: () => 11,
     files: () => files,
     storage: () => storage,
+    remote: () => remote,
   });
   return (await metrics.render()).text.split('\n');
 };
@@ -61,6 +69,26 @@ describe('the metrics', () => {
     expect(lines).toContain('laddercast_transcode_restarts_total{factory="ffmpeg",rendition="720p"} 2');
     expect(lines).toContain('laddercast_transcode_dropped_fragments_total{factory="ffmpeg",rendition="720p"} 2');
     expect(lines).toContain('laddercast_transcode_jobs{factory="ffmpeg",rendition="720p",state="running"} 2');
+  });
+
+  it('tell of remote sources without their names', async () => {
+    const lines = (await render([])).filter((line) => /^laddercast_(source|prefetch)_/.test(line));
+    expect(lines).toEqual([
+      'laddercast_source_failovers_total 21',
+      'laddercast_source_upstreams 22',
+      'laddercast_source_upstream_requests_total 23',
+      'laddercast_source_upstream_errors_total 24',
+      'laddercast_source_upstream_bytes_total 25',
+      'laddercast_prefetch_hits_total 26',
+      'laddercast_prefetch_misses_total 27',
+      'laddercast_prefetch_segments_total 28',
+      'laddercast_prefetch_wasted_bytes_total 29',
+      'laddercast_prefetch_active 30',
+      'laddercast_prefetch_memory_bytes 31',
+      'laddercast_source_state{state="idle"} 1',
+      'laddercast_source_state{state="live"} 2',
+      'laddercast_source_state{state="failed"} 0',
+    ]);
   });
 
   it('tell panics apart by phase', async () => {

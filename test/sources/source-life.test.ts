@@ -27,7 +27,7 @@ describe('a source that is always on', () => {
     await rig.advance(1);
   });
 
-  it('tells how it is doing, and what went wrong', async () => {
+  it('tells how it is doing, and what went wrong', () => {
     rig.run('tv').live({ address: 'http://127.0.0.1/a', counters: { bytes: 5 } });
     rig.run('tv').tell({ state: 'waiting', lastError: 'it answered 503' });
     rig.run('tv').tell({ state: 'live', failovers: 1, address: 'http://127.0.0.1/b' });
@@ -208,7 +208,10 @@ describe('a source on demand', () => {
   it('is stopped under those who wait when it is deleted or the server ends', async () => {
     const { demand } = await demanded();
     await rig.sources.remove('tv');
-    await expect(demand).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('deleted') });
+    await expect(demand).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('deleted') as string,
+    });
     await rig.add({ name: 'two', onDemand: true });
     const other = rig.sources.demand('live/two', signal);
     await Promise.all([expect(other).rejects.toMatchObject({ code: 'UNAVAILABLE' }), rig.sources.close()]);

@@ -39,7 +39,7 @@ describe('makeRoom', () => {
   ])('refuses with %j running for "%s"', (active, user, maxActive, maxPerUser, message) => {
     const newcomer = { name: 'new', user: user === '' ? undefined : user };
     expect(() => makeRoom(active.map(source), newcomer, { maxActive, maxPerUser })).toThrow(
-      expect.objectContaining({ code: 'LIMIT_REACHED', message: expect.stringContaining(message) }),
+      expect.objectContaining({ code: 'LIMIT_REACHED', message: expect.stringContaining(message) as string }),
     );
   });
 });

@@ -81,7 +81,7 @@ describe('registered sources', () => {
   ])('of a configuration that cannot be are refused at the start', async (entries, message) => {
     await expect(rig.boot({ entries })).rejects.toMatchObject({
       code: 'BAD_CONFIG',
-      message: expect.stringContaining(message),
+      message: expect.stringContaining(message) as string,
     });
   });
 
@@ -115,7 +115,7 @@ describe('registered sources', () => {
     await rig.add({ name: 'later', onDemand: true });
     await expect(rig.sources.demand('live/later', new AbortController().signal)).rejects.toMatchObject({
       code: 'LIMIT_REACHED',
-      message: expect.stringContaining('pull.maxActive'),
+      message: expect.stringContaining('pull.maxActive') as string,
     });
   });
 
