@@ -31,7 +31,18 @@ export class Fmp4Demuxer {
   readonly #boxes = new BoxStream();
   #sources = new Map<number, Source>();
   #initBytes: Buffer | undefined;
+  readonly #keepsTimes: boolean;
   #fragments = 0;
+
+  /** @param keepsTimes whether times may be negative: else whole seconds are put on top of all that an edit list cuts off [false] */
+  constructor({ keepsTimes = false }: { readonly keepsTimes?: boolean } = {}) {
+    this.#keepsTimes = keepsTimes;
+  }
+
+  /** The tracks that the init has and that are used. */
+  get kinds(): TrackKind[] {
+    return [...this.#sources.values()].map(({ init }) => init.kind);
+  }
 
   /** Complete fragments so far. */
   get fragments(): number {
@@ -68,7 +79,8 @@ export class Fmp4Demuxer {
     }
     const tracks = [...chosen.values()];
     // Edit lists may cut the start off; whole seconds on top keep all times positive and all tracks in step.
-    const startSeconds = Math.ceil(Math.max(0, ...tracks.map(({ editSeconds }) => -editSeconds)));
+    const cutSeconds = Math.max(0, ...tracks.map(({ editSeconds }) => -editSeconds));
+    const startSeconds = this.#keepsTimes ? 0 : Math.ceil(cutSeconds);
     this.#sources = new Map(
       tracks.map((track) => {
         const shift = Math.round((track.editSeconds + startSeconds) * track.timescale);

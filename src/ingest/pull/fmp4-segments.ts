@@ -1,0 +1,72 @@
+import type { TrackKind } from '../../media/fragment.ts';
+import { AppError } from '../../util/errors.ts';
+import { type DemuxedFrame, Fmp4Demuxer } from '../fmp4-demuxer.ts';
+import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
+import { endOf, startOf } from './stretch.ts';
+
+/** How far a track's times may go back, and forwards, without a break; in ticks of 90 kHz. */
+const MAX_BACK_TICKS = 0.5 * 90_000;
+const MAX_HOLE_TICKS = 10 * 90_000;
+
+/** Segments of fragmented MP4, read here. A leg is as long as the initialization section stays and times go on. */
+export class Fmp4Segments implements SegmentDemuxer {
+  readonly #outlet: FrameOutlet;
+  #init: Buffer | undefined;
+  #demuxer: Fmp4Demuxer | undefined;
+  #breaks = true;
+  /** Whether all of the segment in progress has come. */
+  #isWhole = true;
+  readonly #ends = new Map<TrackKind, number>();
+
+  constructor(outlet: FrameOutlet) {
+    this.#outlet = outlet;
+  }
+
+  beginSegment({ breaks, init }: SegmentStart): void {
+    const isOther = init !== undefined && this.#init?.equals(init) !== true;
+    this.#breaks ||= breaks || isOther;
+    if (isOther || !this.#isWhole) this.#demuxer = undefined;
+    if (isOther) this.#init = init;
+    this.#isWhole = false;
+  }
+
+  async push(piece: Buffer): Promise<void> {
+    if (this.#demuxer === undefined) {
+      this.#demuxer = new Fmp4Demuxer({ keepsTimes: true });
+      if (this.#init !== undefined) this.#demuxer.push(this.#init);
+    }
+    const frames = this.#demuxer.push(piece).filter(({ init }) => this.#outlet.kinds.includes(init.kind));
+    if (frames.length === 0) return;
+    if (this.#breaks || this.#jumps(frames)) {
+      this.#breaks = false;
+      this.#ends.clear();
+      await this.#outlet.begin(this.#demuxer.kinds.filter((kind) => this.#outlet.kinds.includes(kind)));
+    }
+    for (const frame of frames) this.#ends.set(frame.init.kind, endOf(frame));
+    this.#outlet.push(frames);
+  }
+
+  endSegment(): Promise<void> {
+    this.#isWhole = this.#demuxer?.bufferedBytes === 0;
+    const isUseless = this.#demuxer?.kinds.every((kind) => !this.#outlet.kinds.includes(kind)) === true;
+    if (isUseless) return Promise.reject(new AppError('BAD_MEDIA', 'a segment has no video or sound that can be used'));
+    return Promise.resolve();
+  }
+
+  end(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #jumps(frames: readonly DemuxedFrame[]): boolean {
+    return [...this.#ends].some(([kind, end]) => {
+      const first = frames.find(({ init }) => init.kind === kind);
+      if (first === undefined) return false;
+      const hole = startOf(first) - end;
+      return hole < -MAX_BACK_TICKS || hole > MAX_HOLE_TICKS;
+    });
+  }
+}
