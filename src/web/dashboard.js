@@ -3,6 +3,7 @@ import { ApiError, call, token } from './api.js';
 import { showArchives } from './dashboard/archives.js';
 import { showBroadcasts } from './dashboard/broadcasts.js';
 import { FilesView } from './dashboard/files-view.js';
+import { SourcesView } from './dashboard/sources-view.js';
 import { showRungs } from './dashboard/rungs.js';
 import { showTranscodes } from './dashboard/transcodes.js';
 
@@ -11,6 +12,7 @@ const byId = (id) => document.getElementById(id);
 const signIn = byId('sign-in');
 const addRung = byId('add-rung');
 const files = new FilesView({ attempt, remove });
+const sources = new SourcesView({ attempt, remove });
 let timer;
 
 signIn.addEventListener('submit', (event) => {
@@ -71,7 +73,7 @@ async function refresh() {
     showTranscodes(byId('transcodes'), transcodes);
     byId('recordings').hidden = archives.length === 0;
     showArchives(byId('archives'), archives, remove);
-    await files.refresh();
+    await Promise.all([files.refresh(), sources.refresh()]);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       token.forget();

@@ -1,6 +1,6 @@
 // The watch page: plays one broadcast, waits for it while it is not there, and starts again when it comes back.
 import { BEHIND_S, LivePlayback, playerKind } from './player/live-playback.js';
-import { probeBroadcast } from './player/playlists.js';
+import { filmPage, probeBroadcast } from './player/playlists.js';
 import { QualityMenu } from './player/quality-menu.js';
 import { Recording } from './player/recording.js';
 import { Stage } from './player/stage.js';
@@ -57,13 +57,19 @@ function show(state, text = '') {
   byId('message').textContent = text;
 }
 
-/** Looks for the broadcast until it is there, then plays it. */
+/** Looks for the broadcast until it is there, then plays it. A relay, or a broadcast of an app that is called relay. */
 async function wait() {
-  const playlist = `/hls/${app}/${name}/index.m3u8`;
-  for (;;) {
+  const places = [`/hls/${app}/${name}/index.m3u8`];
+  if (app === 'relay') places.unshift(`/relay/${name}/index.m3u8`);
+  for (let look = 0; ; look += 1) {
+    const playlist = places[look % places.length];
     const found = await probeBroadcast(playlist);
     if (found === 'live') return playLive(playlist);
-    if (found === 'ended') show('waiting', `${title} has ended. If it comes back, it plays here.`);
+    if (found === 'ended') {
+      const film = await filmPage(playlist);
+      if (film !== undefined) return location.replace(film);
+      show('waiting', `${title} has ended. If it comes back, it plays here.`);
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -14,7 +14,19 @@ export async function probeBroadcast(playlist) {
   const [first] = variants ?? [];
   const media = first === undefined ? undefined : await read(first);
   if (media === undefined) return 'absent';
-  return media.includes('#EXT-X-ENDLIST') ? 'ended' : 'live';
+  return media.text.includes('#EXT-X-ENDLIST') ? 'ended' : 'live';
+}
+
+/**
+ * The page of the film that a source turned out to be; `undefined` for a broadcast.
+ *
+ * @param {string} playlist path of the multivariant playlist
+ * @returns {Promise<string | undefined>}
+ */
+export async function filmPage(playlist) {
+  const found = await read(playlist);
+  const id = /^\/vod\/([^/]+)\/index\.m3u8$/.exec(found === undefined ? '' : new URL(found.url).pathname)?.[1];
+  return id && `/watch/vod/${id}`;
 }
 
 /**
@@ -24,14 +36,13 @@ export async function probeBroadcast(playlist) {
  * @returns {Promise<string[] | undefined>}
  */
 export async function readVariants(playlist) {
-  const text = await read(playlist);
-  if (text === undefined) return undefined;
-  const base = new URL(playlist, location.href);
-  return text
+  const found = await read(playlist);
+  if (found === undefined) return undefined;
+  return found.text
     .split('\n')
     .map((line) => (line.startsWith('#EXT-X-MEDIA:') ? /[,:]URI="([^"]*)"/.exec(line)?.[1] : line.trim()))
     .filter((uri) => uri && !uri.startsWith('#'))
-    .map((uri) => new URL(uri, base).href);
+    .map((uri) => new URL(uri, found.url).href);
 }
 
 /**
@@ -44,8 +55,9 @@ export async function readVariants(playlist) {
 export async function readLiveEdge(playlist) {
   const url = new URL(playlist, location.href);
   url.searchParams.set('dvr', '0');
-  const text = await read(url);
-  if (text === undefined) return undefined;
+  const found = await read(url);
+  if (found === undefined) return undefined;
+  const { text } = found;
   const count = (tag) => text.split(tag).length - 1;
   const first = /#EXT-X-MEDIA-SEQUENCE:\d+/.exec(text)?.[0];
   return {
@@ -54,11 +66,11 @@ export async function readLiveEdge(playlist) {
   };
 }
 
-/** `no-cache` asks the server each time, and costs no bytes if nothing has changed. */
+/** With the address that it came from in the end. `no-cache` asks the server each time, and costs no bytes if nothing has changed. */
 async function read(url) {
   try {
     const answer = await fetch(url, { cache: 'no-cache' });
-    return answer.ok ? await answer.text() : undefined;
+    return answer.ok ? { text: await answer.text(), url: answer.url } : undefined;
   } catch {
     return undefined;
   }
