@@ -77,6 +77,11 @@ export class UrlRotation {
     return this.#leftInARow >= this.#options.urls.length;
   }
 
+  /** An address has been left because of a failure and nothing has succeeded since. */
+  get isFailing(): boolean {
+    return this.#leftInARow > 0;
+  }
+
   /** How often another address than before was taken, returns to the first included. */
   get failovers(): number {
     return this.#failovers;

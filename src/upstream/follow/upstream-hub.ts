@@ -1,0 +1,96 @@
+import type { Closable } from '../../util/closer.ts';
+import { AppError } from '../../util/errors.ts';
+import { SharedUpstream, type UpstreamOptions } from './shared-upstream.ts';
+import { Upstream } from './upstream.ts';
+import { specKey, type UpstreamSpec } from './upstream-spec.ts';
+import { addCounters, NO_COUNTERS, type UpstreamCounters, type UpstreamStats } from './upstream-status.ts';
+
+interface Opened {
+  readonly shared: SharedUpstream;
+  uses: number;
+  /** Ends the wait for somebody who uses it again. */
+  idle: AbortController;
+}
+
+/** All upstreams that are used. Equal ones are one; one that nobody uses any more is kept for a while. */
+export class UpstreamHub implements Closable {
+  readonly #options: UpstreamOptions;
+  readonly #opened = new Map<string, Opened>();
+  readonly #closings = new Set<Promise<void>>();
+  #count = 0;
+  /** Of those that are closed. */
+  #past: UpstreamCounters = NO_COUNTERS;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens an upstream; nothing is fetched before something is asked of it. To be released.
+   * @throws AppError `BAD_REQUEST` for an address that is none or a header that cannot be chosen, `UNAVAILABLE` if closed
+   */
+  open(spec: UpstreamSpec): Upstream {
+    if (this.#closing !== undefined) throw new AppError('UNAVAILABLE', 'this server is shutting down');
+    if (spec.urls.length === 0) throw new AppError('BAD_REQUEST', 'a source needs an address');
+    const key = specKey(spec);
+    const opened = this.#opened.get(key) ?? this.#begin(key, spec);
+    opened.uses += 1;
+    opened.idle.abort();
+    return new Upstream(opened.shared, () => {
+      opened.uses -= 1;
+      if (opened.uses === 0) this.#linger(key, opened);
+    });
+  }
+
+  stats(): UpstreamStats {
+    const all = [...this.#opened.values()].map(({ shared }) => shared);
+    const counters = all.reduce((sum, shared) => addCounters(sum, shared.counters), this.#past);
+    const sum = (figure: 'playlists' | 'activePrefetchers'): number =>
+      all.reduce((total, { activity }) => total + activity[figure], 0);
+    return {
+      ...{ upstreams: all.length, playlists: sum('playlists'), activePrefetchers: sum('activePrefetchers') },
+      ...counters,
+    };
+  }
+
+  /** Ends everything, also what is still used. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  #begin(key: string, spec: UpstreamSpec): Opened {
+    const shared = new SharedUpstream(`u${this.#count}`, spec, this.#options);
+    const opened: Opened = { shared, uses: 0, idle: new AbortController() };
+    this.#count += 1;
+    this.#opened.set(key, opened);
+    return opened;
+  }
+
+  #linger(key: string, opened: Opened): void {
+    const idle = new AbortController();
+    opened.idle = idle;
+    void this.#options.clock.wait(this.#options.idleMs, idle.signal).then(() => {
+      if (!idle.signal.aborted) this.#drop(key, opened);
+    });
+  }
+
+  #drop(key: string, opened: Opened): void {
+    if (this.#opened.get(key) !== opened) return;
+    this.#opened.delete(key);
+    const closing = opened.shared.close().finally(() => {
+      this.#past = addCounters(this.#past, opened.shared.counters);
+      this.#closings.delete(closing);
+    });
+    this.#closings.add(closing);
+  }
+
+  async #end(): Promise<void> {
+    for (const [key, opened] of this.#opened) {
+      opened.idle.abort();
+      this.#drop(key, opened);
+    }
+    await Promise.all(this.#closings);
+  }
+}

@@ -1,0 +1,17 @@
+/** Where a source is and how it is asked. */
+export interface UpstreamSpec {
+  /** http or https addresses, best first; at least one. */
+  readonly urls: readonly string[];
+  /** Sent with each request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly userAgent?: string | undefined;
+  /** Requests at a time [4]. */
+  readonly maxConnections?: number | undefined;
+}
+
+/** A text that is the same for equal specs. Holds secrets. */
+export function specKey({ urls, headers = {}, userAgent, maxConnections }: UpstreamSpec): string {
+  const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  named.sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify([urls, named, userAgent ?? null, maxConnections ?? null]);
+}
