@@ -19,7 +19,7 @@ export const CORS_HEADERS = Object.freeze({
 });
 
 /** Where playback is: what is refused before any route has its headers too. */
-export const PLAYBACK_PREFIXES: readonly string[] = Object.freeze(['/hls', '/vod']);
+export const PLAYBACK_PREFIXES: readonly string[] = Object.freeze(['/hls', '/vod', '/relay']);
 
 const PREFLIGHT_HEADERS = Object.freeze({
   'access-control-allow-headers': 'Range, If-Range, If-None-Match, Authorization, Content-Type',

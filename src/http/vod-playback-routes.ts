@@ -6,7 +6,7 @@ import type { PlaybackInfo } from '../vod/session/session-view.ts';
 import type { MediaRequest } from '../vod/session/title-playback.ts';
 import { AppError } from '../util/errors.ts';
 import { FILE_PLAYLIST_CACHE, FILE_SUBTITLE_CACHE, VOD_MEDIA_CACHE } from './cache-policy.ts';
-import { clientSignal } from './client-signal.ts';
+import { heldReply } from './held-reply.ts';
 import { sendMedia, sendPlaylist } from './hls-replies.ts';
 import { playbackScope } from './playback-scope.ts';
 import type { Query } from './playback-query.ts';
@@ -46,28 +46,28 @@ export async function vodPlaybackRoutes(app: FastifyInstance, files: FilePlaybac
   const entry = '/vod/ID/index.m3u8';
   await playbackScope(app, { prefix: '/vod', methods: 'GET, HEAD, POST, OPTIONS', entry }, (scope) => {
     scope.get<{ Params: SessionParams }>('/:id', (request, reply) =>
-      held(reply, async (signal) => {
+      heldReply(reply, async (signal) => {
         const info = await files.info(request.params.id, signal);
         return reply.header('cache-control', 'no-store').send(info);
       }),
     );
 
     scope.get<{ Params: SessionParams }>('/:id/index.m3u8', (request, reply) =>
-      held(reply, async (signal) => {
+      heldReply(reply, async (signal) => {
         const playlist = await files.multivariant(request.params.id, signal);
         return sendPlaylist(request, reply, { playlist, cache: FILE_PLAYLIST_CACHE });
       }),
     );
 
     scope.get<{ Params: FileParams }>('/:id/:rendition/:file', (request, reply) =>
-      held(reply, (signal) => sendFile(request, reply, { files, signal })),
+      heldReply(reply, (signal) => sendFile(request, reply, { files, signal })),
     );
 
     scope.post<{ Params: SessionParams; Body: { positionMs?: number } | null }>(
       '/:id/heartbeat',
       { schema: { body: HeartbeatBody } },
       (request, reply) =>
-        held(reply, async (signal) => {
+        heldReply(reply, async (signal) => {
           const { params, body } = request;
           const answer = await files.heartbeat(params.id, body?.positionMs, signal);
           return reply.header('cache-control', 'no-store').send(answer);
@@ -103,18 +103,4 @@ function readVersion({ v }: Query): string | undefined {
   if (v === undefined) return undefined;
   if (typeof v === 'string' && /^[A-Za-z0-9_-]{1,32}$/.test(v)) return v;
   throw new AppError('BAD_REQUEST', 'the parameter v is not what a playlist gave; load the playlist again');
-}
-
-/** Answers later; nobody is told anything once the client has gone. */
-async function held(
-  reply: FastifyReply,
-  answer: (signal: AbortSignal) => Promise<FastifyReply>,
-): Promise<FastifyReply> {
-  const signal = clientSignal(reply);
-  try {
-    return await answer(signal);
-  } catch (error) {
-    if (signal.aborted) return reply.hijack();
-    throw error;
-  }
 }

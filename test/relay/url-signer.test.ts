@@ -17,7 +17,7 @@ describe('the signature of a relayed path', () => {
     expect(signer.isSigned(PATH, new UrlSigner('another secret').sign(PATH))).toBe(false);
   });
 
-  it.each(['', 's', 'x'.repeat(22), `${'x'.repeat(1000)}`, '€'.repeat(22)])('is not %j', (given) => {
+  it.each(['', 's', 'x'.repeat(22), 'x'.repeat(1000), '€'.repeat(22)])('is not %j', (given) => {
     expect(signer.isSigned(PATH, given)).toBe(false);
   });
 });
