@@ -12,6 +12,7 @@ export interface QueuedFrame extends DemuxedFrame {
 interface Lane {
   entries: QueuedFrame[];
   next: number;
+  bytes: number;
   newestMs: number;
   /** When the newest frame ends. */
   endMs: number;
@@ -22,12 +23,6 @@ interface Lane {
 /** Frames of one or two tracks, each in its own order, taken by their decode times. */
 export class FrameQueue {
   readonly #lanes = new Map<TrackKind, Lane>();
-  #bytes = 0;
-
-  /** Bytes of all frames that wait. */
-  get bytes(): number {
-    return this.#bytes;
-  }
 
   get isEmpty(): boolean {
     return this.#lists().every((lane) => lane.next >= lane.entries.length);
@@ -41,10 +36,15 @@ export class FrameQueue {
     );
   }
 
-  /** Media between the frame that is next and the newest of all, ms. */
-  get spanMs(): number {
+  /** Media from the frame that is next to the newest of these tracks, ms. */
+  spanMs(kinds: readonly TrackKind[]): number {
     const next = this.next;
-    return next === undefined ? 0 : Math.max(...this.#lists().map(({ newestMs }) => newestMs)) - next.dueMs;
+    return next === undefined ? 0 : Math.max(0, ...this.#of(kinds).map(({ newestMs }) => newestMs - next.dueMs));
+  }
+
+  /** Bytes of the frames of these tracks. */
+  bytes(kinds: readonly TrackKind[]): number {
+    return this.#of(kinds).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** The frame with the smallest decode time. */
@@ -54,13 +54,20 @@ export class FrameQueue {
 
   push(entry: QueuedFrame): void {
     const { kind } = entry.init;
-    const lane = this.#lanes.get(kind) ?? { entries: [], next: 0, newestMs: -Infinity, endMs: 0, awaited: true };
+    const lane = this.#lanes.get(kind) ?? {
+      entries: [],
+      next: 0,
+      bytes: 0,
+      newestMs: -Infinity,
+      endMs: 0,
+      awaited: true,
+    };
     this.#lanes.set(kind, lane);
     lane.entries.push(entry);
     lane.newestMs = Math.max(lane.newestMs, entry.dueMs);
     lane.endMs = entry.dueMs + (entry.frame.duration * 1000) / entry.init.timescale;
     lane.awaited = true;
-    this.#bytes += entry.frame.data.length;
+    lane.bytes += entry.frame.data.length;
   }
 
   /** Removes the frame that is next. */
@@ -68,7 +75,7 @@ export class FrameQueue {
     const [lane, entry] = this.#nextLane() ?? [];
     if (lane === undefined || entry === undefined) return;
     lane.next += 1;
-    this.#bytes -= entry.frame.data.length;
+    lane.bytes -= entry.frame.data.length;
     if (lane.next < 64 && lane.next < lane.entries.length) return;
     lane.entries = lane.entries.slice(lane.next);
     lane.next = 0;
@@ -81,7 +88,6 @@ export class FrameQueue {
 
   clear(): void {
     this.#lanes.clear();
-    this.#bytes = 0;
   }
 
   #nextLane(): readonly [Lane, QueuedFrame] | undefined {
@@ -91,6 +97,10 @@ export class FrameQueue {
       if (entry !== undefined && (best === undefined || entry.dueMs < best[1].dueMs)) best = [lane, entry];
     }
     return best;
+  }
+
+  #of(kinds: readonly TrackKind[]): Lane[] {
+    return kinds.flatMap((kind) => this.#lanes.get(kind) ?? []);
   }
 
   #lists(): Lane[] {

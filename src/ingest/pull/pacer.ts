@@ -1,3 +1,4 @@
+import type { TrackKind } from '../../media/fragment.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Closable } from '../../util/closer.ts';
 import { deferred, type Deferred } from '../../util/deferred.ts';
@@ -8,7 +9,7 @@ import { FrameQueue } from './frame-queue.ts';
 
 /** Bounds of what one pacer holds, and of its patience; times in ms. */
 export const PACER_LIMITS = Object.freeze({
-  /** Media that waits to leave; who reads the source stops there. */
+  /** Media of a track that waits to leave; who reads the source stops there. */
   maxBufferedMs: 5_000,
   maxBufferedBytes: 32 * 1024 * 1024,
   /** How long a track waits for one that lags before it goes on alone. */
@@ -17,6 +18,7 @@ export const PACER_LIMITS = Object.freeze({
   longSilenceMs: 2_000,
 });
 
+const ALL_KINDS: readonly TrackKind[] = ['video', 'audio'];
 const TICK_MS = 20;
 /** Frames that come less late than this keep the schedule. */
 const LATE_MS = 200;
@@ -62,7 +64,7 @@ export class Pacer implements Closable {
 
   /** Media that waits to leave, ms. */
   get bufferedMs(): number {
-    return this.#queue.spanMs;
+    return this.#queue.spanMs(ALL_KINDS);
   }
 
   /** How often the source was late. */
@@ -75,9 +77,10 @@ export class Pacer implements Closable {
     return this.#options.followsDrift === false ? 1 : this.#drift.speed;
   }
 
-  /** True while no more should be handed in. */
-  get isFull(): boolean {
-    return this.bufferedMs >= PACER_LIMITS.maxBufferedMs || this.#queue.bytes >= PACER_LIMITS.maxBufferedBytes;
+  /** True while no more of these tracks should be handed in. */
+  isFull(kinds: readonly TrackKind[] = ALL_KINDS): boolean {
+    const { maxBufferedMs, maxBufferedBytes } = PACER_LIMITS;
+    return this.#queue.spanMs(kinds) >= maxBufferedMs || this.#queue.bytes(kinds) >= maxBufferedBytes;
   }
 
   /**
@@ -88,9 +91,9 @@ export class Pacer implements Closable {
     if (!this.#closed) this.#queue.push({ init, frame, stretch, dueMs: (frame.dts * 1000) / init.timescale });
   }
 
-  /** Resolves when more may be handed in, or `signal` aborts. Never rejects. */
-  room(signal: AbortSignal): Promise<void> {
-    return this.#until(() => !this.isFull, signal);
+  /** Resolves when more of these tracks may be handed in, or `signal` aborts. Never rejects. */
+  room(signal: AbortSignal, kinds: readonly TrackKind[] = ALL_KINDS): Promise<void> {
+    return this.#until(() => !this.isFull(kinds), signal);
   }
 
   /** Resolves when all that was handed in has left, or `signal` aborts. Never rejects. */

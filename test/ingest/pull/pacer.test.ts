@@ -121,26 +121,33 @@ describe('Pacer', () => {
   it('is full at a limit of media, and has room again when some of it has left', async () => {
     const { pushMany, clock, pacer } = rig();
     pushMany('v', 0, PACER_LIMITS.maxBufferedMs - 20);
-    expect(pacer.isFull).toBe(false);
+    expect(pacer.isFull()).toBe(false);
     await pacer.room(SIGNAL);
     pushMany('v', PACER_LIMITS.maxBufferedMs - 20, PACER_LIMITS.maxBufferedMs + 20);
-    expect(pacer.isFull).toBe(true);
+    expect(pacer.isFull()).toBe(true);
     let hasRoom = false;
     const room = pacer.room(SIGNAL).then(() => (hasRoom = true));
     await Promise.resolve();
     expect(hasRoom).toBe(false);
     clock.advance(40);
     await room;
-    expect(pacer.isFull).toBe(false);
+    expect(pacer.isFull()).toBe(false);
   });
 
   it('is full at a limit of bytes', () => {
     const { pacer } = rig();
     const data = Buffer.alloc(PACER_LIMITS.maxBufferedBytes / 2);
     pacer.push({ init: video, frame: { ...frameAt(0), data } });
-    expect(pacer.isFull).toBe(false);
+    expect(pacer.isFull()).toBe(false);
     pacer.push({ init: video, frame: { ...frameAt(20), data } });
-    expect(pacer.isFull).toBe(true);
+    expect(pacer.isFull()).toBe(true);
+  });
+
+  it('is full for the track that is ahead only, so that the other one can catch up', () => {
+    const { pushMany, pacer } = rig();
+    pushMany('v', 0, 6_000);
+    pushMany('a', 0, 1_000);
+    expect([pacer.isFull(['video']), pacer.isFull(['audio']), pacer.isFull()]).toEqual([true, false, true]);
   });
 
   it('tells when all has left, and lets nobody wait after an abort or its end', async () => {
@@ -165,7 +172,7 @@ describe('Pacer', () => {
     let handedMs = 0;
     const { clock, left, pacer, pushMany } = rig({ unreadMs: () => offeredMs - handedMs });
     for (let second = 0; second < 600; second += 1) {
-      for (; !pacer.isFull && handedMs < offeredMs; handedMs += 20) pushMany('v', handedMs, handedMs + 20);
+      for (; !pacer.isFull() && handedMs < offeredMs; handedMs += 20) pushMany('v', handedMs, handedMs + 20);
       clock.advance(1_000);
       offeredMs += 1_010;
     }
@@ -179,7 +186,7 @@ describe('Pacer', () => {
     let handedMs = 0;
     const { clock, pacer, pushMany } = rig({ unreadMs: () => offeredMs - handedMs });
     for (let step = 0; step < 6_000; step += 1) {
-      for (; !pacer.isFull && handedMs < offeredMs; handedMs += 20) pushMany('v', handedMs, handedMs + 20);
+      for (; !pacer.isFull() && handedMs < offeredMs; handedMs += 20) pushMany('v', handedMs, handedMs + 20);
       clock.advance(100);
       offeredMs += 99.7;
     }
@@ -191,7 +198,7 @@ describe('Pacer', () => {
     let handedMs = 0;
     const { clock, left, pacer, pushMany } = rig({ unreadMs: () => 3_600_000, followsDrift: false });
     for (let step = 0; step < 300; step += 1) {
-      for (; !pacer.isFull; handedMs += 20) pushMany('v', handedMs, handedMs + 20);
+      for (; !pacer.isFull(); handedMs += 20) pushMany('v', handedMs, handedMs + 20);
       clock.advance(100);
     }
     expect(pacer.speed).toBe(1);
