@@ -5,26 +5,35 @@ export interface SourceFigures {
   /** Registered sources by state. */
   readonly states: Readonly<Record<string, number>>;
   readonly failovers: number;
-  /** Upstreams that are followed; equal sources share one. */
-  readonly upstreams: number;
-  readonly requests: number;
-  readonly errors: number;
-  readonly bytes: number;
-  readonly prefetch: PrefetchFigures;
+  readonly upstream: UpstreamFigures;
+  readonly pool: PoolFigures;
 }
 
-/** How well what is fetched ahead of players serves them. */
-export interface PrefetchFigures {
-  /** Segments that were there, or on their way, when a player asked. */
+interface UpstreamFigures {
+  /** Upstreams in use; equal sources share one. */
+  readonly upstreams: number;
+  /** Playlists that are kept up to date. */
+  readonly playlists: number;
+  readonly playlistLoads: number;
+  /** Playlists that could not be loaded. */
+  readonly errors: number;
+  /** Playlists whose players are fetched ahead for. */
+  readonly activePrefetchers: number;
+}
+
+interface PoolFigures {
+  /** Segments that were there, or on their way, when they were asked for. */
   readonly hits: number;
   readonly misses: number;
   readonly prefetched: number;
-  /** Of segments that were fetched ahead and never asked for. */
+  /** Fetched ahead and never asked for. */
   readonly wastedBytes: number;
-  /** Playlists whose players are fetched ahead for at present. */
-  readonly active: number;
-  /** What is held in memory. */
+  readonly fetchedBytes: number;
+  readonly retries: number;
+  readonly failures: number;
+  /** In memory. */
   readonly bytes: number;
+  readonly diskBytes: number;
 }
 
 /** How the figures of sources are published, next to `laddercast_source_state`. */
@@ -37,57 +46,86 @@ export const SOURCE_FIGURES: readonly PublishedFigure<SourceFigures>[] = [
   },
   {
     name: 'source_upstreams',
-    help: 'Upstreams that are followed; equal sources share one',
+    help: 'Upstreams in use; equal sources share one',
     kind: 'gauge',
-    figure: ({ upstreams }) => upstreams,
+    figure: ({ upstream }) => upstream.upstreams,
   },
   {
-    name: 'source_upstream_requests',
-    help: 'Requests to upstreams',
-    kind: 'total',
-    figure: ({ requests }) => requests,
+    name: 'source_playlists',
+    help: 'Playlists of upstreams that are kept up to date',
+    kind: 'gauge',
+    figure: ({ upstream }) => upstream.playlists,
   },
   {
-    name: 'source_upstream_errors',
-    help: 'Requests to upstreams that failed',
+    name: 'source_playlist_loads',
+    help: 'Playlists that were loaded from upstreams',
     kind: 'total',
-    figure: ({ errors }) => errors,
+    figure: ({ upstream }) => upstream.playlistLoads,
   },
-  { name: 'source_upstream_bytes', help: 'Bytes from upstreams', kind: 'total', figure: ({ bytes }) => bytes },
+  {
+    name: 'source_playlist_errors',
+    help: 'Playlists that could not be loaded from upstreams',
+    kind: 'total',
+    figure: ({ upstream }) => upstream.errors,
+  },
+  {
+    name: 'source_fetched_bytes',
+    help: 'Bytes of segments from upstreams',
+    kind: 'total',
+    figure: ({ pool }) => pool.fetchedBytes,
+  },
+  {
+    name: 'source_fetch_retries',
+    help: 'Fetches of segments that were tried again',
+    kind: 'total',
+    figure: ({ pool }) => pool.retries,
+  },
+  {
+    name: 'source_fetch_failures',
+    help: 'Segments that could not be fetched',
+    kind: 'total',
+    figure: ({ pool }) => pool.failures,
+  },
   {
     name: 'prefetch_hits',
-    help: 'Segments that were there, or on their way, when a player asked',
+    help: 'Segments that were there, or on their way, when they were asked for',
     kind: 'total',
-    figure: ({ prefetch }) => prefetch.hits,
+    figure: ({ pool }) => pool.hits,
   },
   {
     name: 'prefetch_misses',
-    help: 'Segments that a player had to wait for from the start',
+    help: 'Segments that were fetched because they were asked for',
     kind: 'total',
-    figure: ({ prefetch }) => prefetch.misses,
+    figure: ({ pool }) => pool.misses,
   },
   {
     name: 'prefetch_segments',
     help: 'Segments that were fetched ahead of players',
     kind: 'total',
-    figure: ({ prefetch }) => prefetch.prefetched,
+    figure: ({ pool }) => pool.prefetched,
   },
   {
     name: 'prefetch_wasted_bytes',
     help: 'Bytes that were fetched ahead and never asked for',
     kind: 'total',
-    figure: ({ prefetch }) => prefetch.wastedBytes,
+    figure: ({ pool }) => pool.wastedBytes,
   },
   {
     name: 'prefetch_active',
     help: 'Playlists whose players are fetched ahead for',
     kind: 'gauge',
-    figure: ({ prefetch }) => prefetch.active,
+    figure: ({ upstream }) => upstream.activePrefetchers,
   },
   {
     name: 'prefetch_memory_bytes',
     help: 'Fetched segments in memory',
     kind: 'gauge',
-    figure: ({ prefetch }) => prefetch.bytes,
+    figure: ({ pool }) => pool.bytes,
+  },
+  {
+    name: 'prefetch_disk_bytes',
+    help: 'Fetched segments on disk',
+    kind: 'gauge',
+    figure: ({ pool }) => pool.diskBytes,
   },
 ];

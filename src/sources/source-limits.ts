@@ -37,7 +37,7 @@ export function makeRoom<T extends ActiveSource>(
     leaving.push(...chosen);
   };
   if (maxPerUser > 0 && own.length >= maxPerUser) {
-    const message = `${own.length} sources of user ${JSON.stringify(user)} run already, and ${maxPerUser} may (pull.maxPerUser)`;
+    const message = `${own.length} sources of its user run already, and ${maxPerUser} may (pull.maxPerUser)`;
     leave(own.length - maxPerUser + 1, message, 'they are always on, so delete one of them');
   }
   const excess = active.length - leaving.length - maxActive + 1;

@@ -280,9 +280,7 @@ export class Source<Channel> implements ActiveSource {
 
   /** A source on demand that has ended or cannot be played, or a film, waits for the next who asks. */
   #finish(life: Life<Channel>): void {
-    const text = this.state === 'ended' ? 'it has come to its end' : (this.fault?.message ?? 'it cannot be played');
-    const error = this.state === 'film' ? undefined : new AppError('UNAVAILABLE', `source "${this.name}": ${text}`);
-    this.#letGo(life, error);
+    this.#letGo(life, this.state === 'film' ? undefined : this.#nothingToPlay());
     this.#endBroadcast();
   }
 
@@ -310,9 +308,7 @@ export class Source<Channel> implements ActiveSource {
   async #becomeReady(life: Life<Channel>): Promise<void> {
     const over = new AbortController();
     const late = this.#options.clock.wait(READY_MS, over.signal).then((): never => {
-      const why = this.fault === undefined ? '' : ` (${this.fault.message})`;
-      const message = `source "${this.name}" has nothing to play after ${READY_MS / 1000} s${why}; ask again`;
-      throw new AppError('UNAVAILABLE', message);
+      throw this.#nothingToPlay();
     });
     late.catch(() => undefined);
     try {
@@ -339,11 +335,16 @@ export class Source<Channel> implements ActiveSource {
   #checkRecent(): void {
     if (this.#life !== undefined) return;
     const agoMs = this.#options.clock.nowMs() - this.sinceMs;
-    if (this.state === 'failed' && agoMs < FAILED_FOR_MS) {
-      throw new AppError('UNAVAILABLE', `source "${this.name}": ${this.fault?.message ?? 'it failed a moment ago'}`);
-    }
-    if (this.state === 'ended' && agoMs < ENDED_FOR_MS) {
-      throw new AppError('UNAVAILABLE', `source "${this.name}" has come to its end`);
-    }
+    const aloneForMs = { failed: FAILED_FOR_MS, ended: ENDED_FOR_MS }[this.state as string] ?? 0;
+    if (agoMs < aloneForMs) throw this.#nothingToPlay();
+  }
+
+  /** For viewers: where a source is, and whose, is not for them. */
+  #nothingToPlay(): AppError {
+    const advice = `ask again later; GET /api/v1/sources/${this.name} tells admins why`;
+    return new AppError(
+      'UNAVAILABLE',
+      `source "${this.name}" has nothing to play at present (${this.state}); ${advice}`,
+    );
   }
 }

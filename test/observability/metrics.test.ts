@@ -40,9 +40,12 @@ const storage: StorageFigures = {
 };
 
 const remote: SourceFigures = {
-  states: { idle: 1, live: 2, failed: 0 },
-  ...{ failovers: 21, upstreams: 22, requests: 23, errors: 24, bytes: 25 },
-  prefetch: { hits: 26, misses: 27, prefetched: 28, wastedBytes: 29, active: 30, bytes: 31 },
+  ...{ states: { idle: 1, live: 2, failed: 0 }, failovers: 21 },
+  upstream: { upstreams: 22, playlists: 23, playlistLoads: 24, errors: 25, activePrefetchers: 33 },
+  pool: {
+    ...{ fetchedBytes: 26, retries: 27, failures: 28, hits: 29, misses: 30, prefetched: 31, wastedBytes: 32 },
+    ...{ bytes: 34, diskBytes: 35 },
+  },
 };
 
 const render = async (rows: TranscodeFigures[]): Promise<string[]> => {
@@ -76,15 +79,19 @@ describe('the metrics', () => {
     expect(lines).toEqual([
       'laddercast_source_failovers_total 21',
       'laddercast_source_upstreams 22',
-      'laddercast_source_upstream_requests_total 23',
-      'laddercast_source_upstream_errors_total 24',
-      'laddercast_source_upstream_bytes_total 25',
-      'laddercast_prefetch_hits_total 26',
-      'laddercast_prefetch_misses_total 27',
-      'laddercast_prefetch_segments_total 28',
-      'laddercast_prefetch_wasted_bytes_total 29',
-      'laddercast_prefetch_active 30',
-      'laddercast_prefetch_memory_bytes 31',
+      'laddercast_source_playlists 23',
+      'laddercast_source_playlist_loads_total 24',
+      'laddercast_source_playlist_errors_total 25',
+      'laddercast_source_fetched_bytes_total 26',
+      'laddercast_source_fetch_retries_total 27',
+      'laddercast_source_fetch_failures_total 28',
+      'laddercast_prefetch_hits_total 29',
+      'laddercast_prefetch_misses_total 30',
+      'laddercast_prefetch_segments_total 31',
+      'laddercast_prefetch_wasted_bytes_total 32',
+      'laddercast_prefetch_active 33',
+      'laddercast_prefetch_memory_bytes 34',
+      'laddercast_prefetch_disk_bytes 35',
       'laddercast_source_state{state="idle"} 1',
       'laddercast_source_state{state="live"} 2',
       'laddercast_source_state{state="failed"} 0',

@@ -34,7 +34,7 @@ describe('makeRoom', () => {
     [['ann1', 'bob2*'], 'ann', 2, 0, '2 sources run already, and 2 may (pull.maxActive)'],
     [['bob1*', 'bob2*'], 'ann', 2, 0, 'try again when one of them has stopped'],
     [['1*', '2*'], '', 2, 0, '"new" cannot run'],
-    [['ann1', 'ann2'], 'ann', 9, 2, '2 sources of user "ann" run already, and 2 may (pull.maxPerUser)'],
+    [['ann1', 'ann2'], 'ann', 9, 2, '2 sources of its user run already, and 2 may (pull.maxPerUser)'],
     [['ann1', 'ann2'], 'ann', 9, 2, 'delete one of them'],
   ])('refuses with %j running for "%s"', (active, user, maxActive, maxPerUser, message) => {
     const newcomer = { name: 'new', user: user === '' ? undefined : user };
