@@ -50,7 +50,7 @@ export function align(
   const missed = mediaSequence + shift - lastKnown.number - 1;
   const behind = lastKnown.number - (mediaSequence + segments.length - 1 + shift);
   if (missed > MAX_MISSED) return breaks(known, playlist, 'other sequence numbers');
-  if (missed > 0) return { kind: 'breaks', from: 0, reason: `${missed} segments were missed` };
+  if (missed > 0) return { kind: 'breaks', from: 0, reason: `segments were missed: ${missed}` };
   if (behind > 2 * Math.max(known.length, segments.length) || (behind > 0 && hasStalled)) {
     return breaks(known, playlist, 'sequence numbers that began anew');
   }

@@ -25,7 +25,8 @@ export interface Continuation {
 /**
  * Gives the segments of successive playlists of one rendition our own numbers: strictly consecutive, whatever upstream
  * does with its own, with eras and discontinuities where its timeline breaks. Segments keep their number while tokens,
- * hosts, paths of sessions and upstream's numbers change. Remembers no more than upstream lists.
+ * hosts, paths of sessions and upstream's numbers change. Remembers no more than upstream lists,
+ * or listed before a break.
  */
 export class Continuity {
   readonly #shifts: DiscontinuityShifts;
@@ -35,6 +36,10 @@ export class Continuity {
   /** Which address the known segments are from. */
   #index = 0;
   #isRecorded = false;
+  /** Number of the first segment behind the last break that upstream did not tell. */
+  #brokeAt = 0;
+  /** How many segments there were before it. */
+  #keptAtBreak = 0;
 
   /** @param firstEra the era of the first segment; the others count on from it */
   constructor({ shifts, firstEra }: { shifts: DiscontinuityShifts; firstEra: number }) {
@@ -42,7 +47,7 @@ export class Continuity {
     this.#firstEra = firstEra;
   }
 
-  /** In order; at most what upstream lists. */
+  /** In order, without a hole between their numbers. */
   get segments(): readonly KnownSegment[] {
     return this.#known;
   }
@@ -104,6 +109,8 @@ export class Continuity {
   #break(taken: readonly Segment[], { switches: turn }: PlaylistOrigin): void {
     const [first, last] = [taken[0], this.#known.at(-1)];
     if (first === undefined || last === undefined) return;
+    this.#brokeAt = last.number + 1;
+    this.#keptAtBreak = this.#known.length;
     this.#position = this.#shifts.next(this.#position, {
       turn,
       first: first.discontinuitySequence,
@@ -148,9 +155,10 @@ export class Continuity {
     this.#shifts.use(segment.discontinuitySequence);
   }
 
-  /** After a break some segments from before it stay, so that the window does not shrink to a few. */
+  /** After a break as many segments from before it stay as needed, so that the window does not shrink to a few. */
   #trim(listed: number): void {
-    const surplus = this.#known.length - listed;
+    const isBehindBreak = (this.#known[0]?.number ?? 0) >= this.#brokeAt;
+    const surplus = this.#known.length - (isBehindBreak ? listed : Math.max(listed, this.#keptAtBreak));
     if (surplus > 0) this.#known = this.#known.slice(surplus);
   }
 }

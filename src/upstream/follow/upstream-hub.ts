@@ -79,10 +79,8 @@ export class UpstreamHub implements Closable {
   #drop(key: string, opened: Opened): void {
     if (this.#opened.get(key) !== opened) return;
     this.#opened.delete(key);
-    const closing = opened.shared.close().finally(() => {
-      this.#past = addCounters(this.#past, opened.shared.counters);
-      this.#closings.delete(closing);
-    });
+    this.#past = addCounters(this.#past, opened.shared.counters);
+    const closing = opened.shared.close().finally(() => this.#closings.delete(closing));
     this.#closings.add(closing);
   }
 
