@@ -47,7 +47,10 @@ function looksLikeMedia(bytes: Buffer): boolean {
   const [first, second = 0] = bytes;
   if (first === 0x47 || (first === 0xff && (second & 0xe0) === 0xe0)) return true;
   const start = bytes.toString('latin1', 0, 12);
-  return /^(ID3|\u00ef\u00bb\u00bfWEBVTT|WEBVTT)/.test(start) || /^[a-z][a-z0-9]{3}/i.test(start.slice(4));
+  return (
+    /^(ID3|\u00ef\u00bb\u00bfWEBVTT|WEBVTT)/.test(start) ||
+    /^(ftyp|styp|moov|moof|sidx|emsg|prft|mdat|free|skip)/.test(start.slice(4))
+  );
 }
 
 function wrong(reason: string, cause?: unknown): AppError {
