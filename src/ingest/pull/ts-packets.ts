@@ -9,6 +9,8 @@ export interface TsPacket {
   readonly pid: number;
   /** True if a section or a PES packet begins in it. */
   readonly isStart: boolean;
+  /** True if it says that decoding may start here. */
+  readonly isRandomAccess: boolean;
   /** True if its payload is scrambled. */
   readonly isScrambled: boolean;
   /** Empty if it carries none, or is damaged. */
@@ -38,12 +40,13 @@ export function readPacket(bytes: Buffer, at: number): TsPacket | undefined {
   const word = bytes.readUInt32BE(at);
   const control = word & 0xff;
   const hasPayload = (control & 0x10) !== 0;
-  const skipped = (control & 0x20) === 0 ? 4 : 5 + (bytes[at + 4] ?? 0);
+  const adaptationBytes = (control & 0x20) === 0 ? 0 : 1 + (bytes[at + 4] ?? 0);
   const isDamaged = (word & 0x00800000) !== 0;
-  const start = hasPayload && !isDamaged ? Math.min(skipped, TS_PACKET_BYTES) : TS_PACKET_BYTES;
+  const start = hasPayload && !isDamaged ? Math.min(4 + adaptationBytes, TS_PACKET_BYTES) : TS_PACKET_BYTES;
   return {
     pid: (word >>> 8) & 0x1fff,
     isStart: (word & 0x00400000) !== 0,
+    isRandomAccess: adaptationBytes > 1 && ((bytes[at + 5] ?? 0) & 0x40) !== 0,
     isScrambled: (control & 0xc0) !== 0,
     payload: bytes.subarray(at + start, at + TS_PACKET_BYTES),
   };

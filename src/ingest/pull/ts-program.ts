@@ -18,6 +18,8 @@ export interface TsTrack extends TsStream {
 /** What a transport stream carries: at most one video and one audio stream of one program. */
 export interface TsProgram {
   readonly number: number;
+  /** Where its PMT is. */
+  readonly tablePid: number;
   readonly video: TsTrack | undefined;
   readonly audio: TsTrack | undefined;
   /** True if it cannot be decoded here: scrambled packets or encrypted samples. */
@@ -51,8 +53,10 @@ export function readTsProgram(bytes: Buffer): TsProgram | undefined {
 
 interface ListedProgram {
   readonly number: number;
+  readonly tablePid: number;
   readonly sections: TsSections;
-  version: number | undefined;
+  /** Of its PMT: some multiplexers change it under the same version. */
+  checksum: number | undefined;
   streams: readonly TsStream[];
 }
 
@@ -93,7 +97,12 @@ export class TsProgramReader {
     const [video, audio] = [videos[0], sound ?? sounds[0]].map((stream) => this.#track(stream));
     const chosen = [video, audio].filter((track) => track !== undefined);
     const isEncrypted = chosen.some((track) => track.isEncrypted || this.#scrambled.has(track.pid));
-    return { number: program.number, video, audio, isEncrypted };
+    return { number: program.number, tablePid: program.tablePid, video, audio, isEncrypted };
+  }
+
+  /** True if the packets of a PID tell which programs there are, or what is in them. */
+  isTable(pid: number): boolean {
+    return pid === PAT_PID || this.#programs.has(pid);
   }
 
   /** Keeps to the program at present, whatever other ones come up. */
@@ -123,7 +132,7 @@ export class TsProgramReader {
     const programs = [...this.#programs.values()];
     const hasVideo = program.streams.some(({ kind }) => kind === 'video');
     const before = hasVideo ? programs.slice(0, programs.indexOf(program)) : programs;
-    return before.every(({ version }) => version !== undefined);
+    return before.every(({ checksum }) => checksum !== undefined);
   }
 
   #track(stream: TsStream | undefined): TsTrack | undefined {
@@ -166,7 +175,7 @@ export class TsProgramReader {
       // Number 0 names the network's own table.
       if (number === 0) continue;
       if (known?.number === number) listed.set(pid, known);
-      else listed.set(pid, { number, sections: new TsSections(), version: undefined, streams: [] });
+      else listed.set(pid, { number, tablePid: pid, sections: new TsSections(), checksum: undefined, streams: [] });
     }
     const hasChanged = [...listed.values()].some((program) => ![...this.#programs.values()].includes(program));
     this.#programs = listed;
@@ -176,10 +185,10 @@ export class TsProgramReader {
 
 /** True if it differs from the one before. */
 function readPmt(section: Buffer, program: ListedProgram): boolean {
-  const version = ((section[5] ?? 0) >> 1) & 0x1f;
+  const checksum = section.readUInt32BE(section.length - 4);
   const isCurrent = ((section[5] ?? 0) & 1) === 1;
   if (section[0] !== PMT_TABLE || !isCurrent || section.readUInt16BE(3) !== program.number) return false;
-  if (version === program.version) return false;
+  if (checksum === program.checksum) return false;
   const end = section.length - 4;
   const streams: TsStream[] = [];
   let at = 12 + (section.readUInt16BE(10) & 0x0fff);
@@ -190,7 +199,7 @@ function readPmt(section: Buffer, program: ListedProgram): boolean {
     if (stream !== undefined) streams.push(stream);
     at = infoEnd;
   }
-  program.version = version;
+  program.checksum = checksum;
   program.streams = streams;
   return true;
 }

@@ -23,8 +23,8 @@ export function ticksBetween(from: number, to: number): number {
   return ticks >= TURN / 2 ? ticks - TURN : ticks;
 }
 
-/** Of the PES packet that begins here (ISO/IEC 13818-1, 2.4.3.6). */
-function decodeTimeOf(payload: Buffer): number | undefined {
+/** The decode time, in ticks of 90 kHz, of the PES packet that begins here (ISO/IEC 13818-1, 2.4.3.6), if it tells one. */
+export function decodeTimeOf(payload: Buffer): number | undefined {
   if (payload.length < 14 || payload.readUIntBE(0, 3) !== 1) return undefined;
   const flags = (payload[7] ?? 0) >> 6;
   if (flags === 3 && payload.length >= 19) return timeAt(payload, 14);
