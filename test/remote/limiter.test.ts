@@ -76,3 +76,27 @@ describe('HostLimiter', () => {
     (await limiter.acquire('a'))();
   });
 });
+
+describe('the priority of a turn', () => {
+  it('puts what somebody waits for first, and may change while it waits', async () => {
+    const { took, take } = turns();
+    const [one, two] = await Promise.all([take('1', 'a'), take('2', 'a')]);
+    let priority: 'asked' | 'prefetch' = 'prefetch';
+    const ahead = limiter.acquire('a', { priority: () => priority }).then(() => took.push('ahead'));
+    const asked = limiter.acquire('a', { priority: () => 'asked' }).then((release) => {
+      took.push('asked');
+      release();
+    });
+    one();
+    await Promise.all([asked, ahead]);
+    expect(took).toEqual(['1', '2', 'asked', 'ahead']);
+    const later = limiter.acquire('a', { priority: () => priority }).then(() => took.push('promoted'));
+    const other = take('other', 'a');
+    priority = 'asked';
+    two();
+    await later;
+    expect(took.at(-1)).toBe('promoted');
+    clock.advance(1_000);
+    await expect(other).rejects.toMatchObject({ kind: 'busy' });
+  });
+});
