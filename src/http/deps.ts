@@ -4,6 +4,7 @@ import type { TrackDirectory } from '../broadcast/registry.ts';
 import type { PublisherRow, WaitingRow } from '../ingest/broadcast-source.ts';
 import type { LadderStore } from '../ladder/ladder-store.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { SourceFigures } from '../observability/source-figures.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { MediaFolders, SegmentCacheAdmin } from './files-routes.ts';
@@ -59,6 +60,7 @@ export interface HttpDeps {
   readonly segmentCache?: SegmentCacheAdmin;
   /** Left out: nothing is pulled from elsewhere. */
   readonly sources?: RemoteSources;
+  readonly sourceFigures?: () => SourceFigures;
   readonly encoders: { report(): EncodersReply | Promise<EncodersReply> };
   readonly metrics: Pick<Metrics, 'render'>;
   /** Whether `/metrics` answers without the admin token. */

@@ -17,7 +17,7 @@ import { registerOpenApi } from './openapi.ts';
 import { pagesRoutes } from './pages-routes.ts';
 import { CORS_HEADERS, PLAYBACK_PREFIXES } from './playback-scope.ts';
 import { renditionsRoutes } from './renditions-routes.ts';
-import { sourcesRoutes } from './sources-routes.ts';
+import { prefetchRoutes, sourcesRoutes } from './sources-routes.ts';
 import { transcodesRoutes } from './transcodes-routes.ts';
 import { vodPlaybackRoutes } from './vod-playback-routes.ts';
 import { vodRoutes } from './vod-routes.ts';
@@ -130,10 +130,11 @@ function restRoutes(app: HttpApp, deps: HttpDeps): Promise<void> {
   eventsRoutes(app, deps);
   archivesRoutes(app, deps);
   transcodesRoutes(app, deps);
-  const { vod, media, segmentCache, sources, clock } = deps;
+  const { vod, media, segmentCache, sources, sourceFigures, clock } = deps;
   if (vod !== undefined) vodRoutes(app, { vod, clock });
   if (media !== undefined) mediaRoutes(app, media);
   if (segmentCache !== undefined) cacheRoutes(app, segmentCache);
   if (sources !== undefined) sourcesRoutes(app, sources);
+  if (sourceFigures !== undefined) prefetchRoutes(app, sourceFigures);
   return Promise.resolve();
 }

@@ -43,6 +43,25 @@ export const SourceReply = Type.Unsafe<SourceView>(
   ),
 );
 
+/** How well what is fetched of sources serves their players. */
+export const PrefetchReply = Type.Object(
+  {
+    active: count('Playlists whose players are fetched ahead for'),
+    hits: count('Segments that were there, or on their way, when they were asked for'),
+    misses: count('Segments that were fetched because they were asked for'),
+    prefetched: count('Segments that were fetched ahead'),
+    wastedBytes: count('Of segments that were fetched ahead and never asked for'),
+    fetchedBytes: count('Of all segments'),
+    retries: count('Fetches that were tried again'),
+    failures: count('Segments that could not be fetched'),
+    memoryBytes: count('What is held in memory'),
+    diskBytes: count('What is held on disk'),
+    upstreams: count('Upstreams in use; equal sources share one'),
+    playlists: count('Playlists that are kept up to date'),
+  },
+  strict(),
+);
+
 function strict(): { additionalProperties: false } {
   return { additionalProperties: false };
 }

@@ -1,10 +1,11 @@
 import { Type } from 'typebox';
 import { SourceEntry } from '../config/source-entry.ts';
+import type { SourceFigures } from '../observability/source-figures.ts';
 import type { SourceEvent } from '../sources/source-events.ts';
 import type { SourceView } from '../sources/source-view.ts';
 import type { HttpApp } from './http-app.ts';
 import { ErrorReply } from './schemas.ts';
-import { SourceReply } from './source-schemas.ts';
+import { PrefetchReply, SourceReply } from './source-schemas.ts';
 
 /** Remote sources as admins see them. Everything throws or rejects with `AppError`. */
 export interface RemoteSources {
@@ -75,6 +76,28 @@ export function sourcesRoutes(app: HttpApp, sources: RemoteSources): void {
       await sources.remove(request.params.name);
       void reply.code(204);
       return null;
+    },
+  );
+}
+
+/** Tells how well what is fetched of all sources serves their players. */
+export function prefetchRoutes(app: HttpApp, figures: () => SourceFigures): void {
+  app.get(
+    '/prefetch',
+    {
+      schema: {
+        ...{ tags, summary: 'Segments that were fetched of all sources together' },
+        response: { 200: PrefetchReply, 401: ErrorReply },
+      },
+    },
+    () => {
+      const { upstream, pool } = figures();
+      const { hits, misses, prefetched, wastedBytes, fetchedBytes, retries, failures, bytes, diskBytes } = pool;
+      const { upstreams, playlists, activePrefetchers: active } = upstream;
+      return {
+        ...{ active, hits, misses, prefetched, wastedBytes, fetchedBytes, retries, failures },
+        ...{ memoryBytes: bytes, diskBytes, upstreams, playlists },
+      };
     },
   );
 }

@@ -18,3 +18,13 @@ export function addressesOf({ url, urls }: SourceEntry): readonly string[] {
 export function broadcastOfSource(name: string): string {
   return `live/${name}`;
 }
+
+/** What of a source must not be seen in logs: passwords, queries and the values of its headers. */
+export function secretsOf(entry: SourceEntry): string[] {
+  const inAddresses = addressesOf(entry).flatMap((address) => {
+    if (!URL.canParse(address)) return [];
+    const { password, search } = new URL(address);
+    return [password, search.slice(1)];
+  });
+  return [...Object.values(entry.headers ?? {}), ...inAddresses].filter((secret) => secret !== '');
+}

@@ -4,7 +4,7 @@ import { type Closable, Closer } from '../util/closer.ts';
 import { deepFreeze } from '../util/deep-freeze.ts';
 import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
-import { addressesOf, broadcastOfSource } from './source-address.ts';
+import { broadcastOfSource, secretsOf } from './source-address.ts';
 import type { SourceEvent } from './source-events.ts';
 import { makeRoom, type SourceLimits } from './source-limits.ts';
 import type { RunFactory } from './source-run.ts';
@@ -26,6 +26,8 @@ interface SourcesOptions<Channel> {
     readonly idleMs: number;
   };
   readonly rules: AddressRules;
+  /** Told of what must never be seen in logs. */
+  readonly hide?: (...secrets: string[]) => void;
   readonly factory: RunFactory<Channel>;
   /** Ends a broadcast at once, if it is there: nobody waits for its source to come back. */
   readonly endBroadcast: (broadcast: string) => void;
@@ -216,7 +218,8 @@ export class Sources<Channel> implements Closable {
   }
 
   #register(entry: SourceEntry, from: 'config' | 'api'): Source<Channel> {
-    const { factory, endBroadcast, clock, logger, rules } = this.#options;
+    const { factory, endBroadcast, clock, logger, rules, hide } = this.#options;
+    hide?.(...secretsOf(entry));
     const source = new Source<Channel>({
       ...{ entry, from, factory, endBroadcast, clock, logger },
       admit: () => {
@@ -270,16 +273,4 @@ export class Sources<Channel> implements Closable {
   async #stopAll(): Promise<void> {
     await Promise.all([...this.#sources.values()].map((source) => source.stop('the server is shutting down')));
   }
-}
-
-/** Secrets of sources, which must not be seen in logs: passwords, queries and values of headers. */
-export function secretsOf(entries: readonly SourceEntry[]): string[] {
-  return entries.flatMap((entry) => [
-    ...Object.values(entry.headers ?? {}),
-    ...addressesOf(entry).flatMap((address) => {
-      if (!URL.canParse(address)) return [];
-      const { password, search } = new URL(address);
-      return [password, search.slice(1)].filter((secret) => secret !== '');
-    }),
-  ]);
 }

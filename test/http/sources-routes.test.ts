@@ -4,7 +4,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { Value } from 'typebox/value';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listenHttp } from '../../src/http/server.ts';
-import { SourceReply } from '../../src/http/source-schemas.ts';
+import { PrefetchReply, SourceReply } from '../../src/http/source-schemas.ts';
 import type { SourceView } from '../../src/sources/source-view.ts';
 import { ADMIN, HttpFixture } from '../support/http-fixture.ts';
 import { until } from '../support/poll.ts';
@@ -18,7 +18,17 @@ beforeEach(async () => {
     entries: [{ name: 'fixed', mode: 'relay', url: 'http://127.0.0.1/x', onDemand: true }],
     limits: { maxSources: 3 },
   });
-  fixture = await HttpFixture.create({ sources: rig.sources, clock: rig.clock });
+  fixture = await HttpFixture.create({
+    ...{ sources: rig.sources, clock: rig.clock },
+    sourceFigures: () => ({
+      ...rig.sources.figures(),
+      upstream: { upstreams: 1, playlists: 2, playlistLoads: 3, errors: 4, activePrefetchers: 5 },
+      pool: {
+        ...{ hits: 6, misses: 7, prefetched: 8, wastedBytes: 9, fetchedBytes: 10, retries: 11, failures: 12 },
+        ...{ bytes: 13, diskBytes: 14 },
+      },
+    }),
+  });
 });
 afterEach(async () => {
   await fixture.close();
@@ -91,6 +101,15 @@ describe('remote sources over REST', () => {
     ] as const) {
       expect((await fixture.app.inject({ method, url: `/api/v1/${url}`, payload: tv })).statusCode).toBe(401);
     }
+  });
+
+  it('tell how well what is fetched ahead serves', async () => {
+    const answer = (await api('GET', 'prefetch')).json<object>();
+    expect(answer).toEqual({
+      ...{ active: 5, hits: 6, misses: 7, prefetched: 8, wastedBytes: 9, fetchedBytes: 10, retries: 11, failures: 12 },
+      ...{ memoryBytes: 13, diskBytes: 14, upstreams: 1, playlists: 2 },
+    });
+    expect(Value.Check(PrefetchReply, answer)).toBe(true);
   });
 
   it('tell at once what happens to them', async () => {

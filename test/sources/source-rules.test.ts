@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceEntry } from '../../src/config/source-entry.ts';
 import { AddressGuard } from '../../src/remote/address-guard.ts';
-import { addressLabel } from '../../src/sources/source-address.ts';
+import { addressLabel, secretsOf } from '../../src/sources/source-address.ts';
 import { checkSource } from '../../src/sources/source-rules.ts';
-import { secretsOf } from '../../src/sources/sources.ts';
 import { AppError } from '../../src/util/errors.ts';
 
 const guard = new AddressGuard();
@@ -81,6 +80,6 @@ describe('addresses', () => {
       urls: ['https://u:pass%40word@tv.test/x?token=abc', 'nonsense', url],
       headers: { Cookie: 'id=1' },
     });
-    expect(secretsOf([entry])).toEqual(['id=1', 'pass%40word', 'token=abc']);
+    expect(secretsOf(entry)).toEqual(['id=1', 'pass%40word', 'token=abc']);
   });
 });
