@@ -53,7 +53,7 @@ export class SourcesView {
   #row({ name, mode, onDemand, from, user, addresses, playlist, watch }) {
     const cells = {
       state: element('span'),
-      address: element('span'),
+      address: element('span', { className: 'brief', title: addresses.join('\n') }),
       viewers: element('span'),
       failovers: element('span'),
     };
@@ -61,7 +61,6 @@ export class SourcesView {
       if (confirm(`Remove "${name}"? It ends for all of its viewers.`))
         this.#remove(`sources/${encodeURIComponent(name)}`);
     };
-    cells.address.title = addresses.join('\n');
     const row = tableRow(
       user ? `${name} (${user})` : name,
       onDemand ? `${mode}, on demand` : mode,
@@ -84,7 +83,7 @@ function update(row, { state, address, addresses, viewers, failovers, lastError 
   const cells = changing.get(row);
   const isBad = state === 'failed' || state === 'waiting';
   cells.state.textContent = isBad && lastError ? `${state}: ${lastError.message}` : state;
-  cells.state.className = TONES[state] ?? 'soft';
+  cells.state.className = `brief ${TONES[state] ?? 'soft'}`;
   cells.state.title = lastError ? `${lastError.message} (${new Date(lastError.at).toLocaleString()})` : '';
   cells.address.textContent = address ?? addresses[0];
   cells.viewers.textContent = String(viewers);
