@@ -203,15 +203,16 @@ export class RelayTrack {
     snapshot: PlaylistSnapshot | undefined,
   ): RelayPlaylist | AppError | undefined {
     if (snapshot === undefined) return undefined;
+    const age = this.#ageOf(snapshot);
+    if (age === 'old') return undefined;
+    if (age === 'stale') return publicFailure(undefined);
     // Where blocking is not offered, or nothing will come, directives mean nothing.
     if (position !== undefined && snapshot.lowLatency !== undefined && !snapshot.ended) {
       const reached = compareToEdge(position, edgeOf(snapshot), partTargetMsOf(snapshot));
       if (reached === 'too-far') return tooFar(position);
       if (reached === 'ahead') return undefined;
     }
-    const age = this.#ageOf(snapshot);
-    if (age === 'old') return undefined;
-    return age === 'stale' ? publicFailure(undefined) : this.#render(snapshot);
+    return this.#render(snapshot);
   }
 
   /** `old`: from before it is held, and a newer one is on its way; `stale`: the source has been silent for too long. */
