@@ -13,6 +13,11 @@ export interface PrefetchCounters {
   wastedBytes: number;
 }
 
+/** Once so much has come, it can be told how long the rest will take. */
+const RELIABLE_SHARE = 0.25;
+/** How much earlier the next thing is asked for than its server needed to answer the last time; answers vary. */
+const OVERLAP = 1.25;
+
 /** One thing in the pool: its bytes, and who holds it. */
 export class PoolEntry {
   readonly bytes = new GrowingBytes();
@@ -31,6 +36,9 @@ export class PoolEntry {
   #asked = 0;
   #prefetching = 0;
   #endAsked: (() => void) | undefined;
+  #sentMs = 0;
+  #headMs: number | undefined;
+  #isEnding = false;
 
   constructor(item: MediaItem, fetcher: SourceFetcher) {
     this.item = item;
@@ -75,6 +83,32 @@ export class PoolEntry {
     this.#countAsked();
   }
 
+  /** It is asked for now. */
+  began(nowMs: number): void {
+    this.#sentMs = nowMs;
+    this.#headMs = undefined;
+    this.#isEnding = false;
+    this.#countAsked();
+  }
+
+  /** The server says what it is. */
+  described({ size, contentType }: { size: number | undefined; contentType: string | undefined }, nowMs: number): void {
+    this.size = size;
+    this.contentType = contentType;
+    this.#headMs = nowMs;
+  }
+
+  /** Some of it has come. */
+  progressed(nowMs: number): void {
+    const { size, bytes } = this;
+    if (this.#isEnding || this.#headMs === undefined || size === undefined) return;
+    if (bytes.length < RELIABLE_SHARE * size) return;
+    const leftMs = ((nowMs - this.#headMs) * (size - bytes.length)) / bytes.length;
+    if (leftMs > OVERLAP * (this.#headMs - this.#sentMs)) return;
+    this.#isEnding = true;
+    this.#countAsked();
+  }
+
   /** Ends a fetch that goes on. */
   abort(): void {
     this.#over.abort();
@@ -96,9 +130,12 @@ export class PoolEntry {
     this.#settled.resolve();
   }
 
-  /** While somebody waits for something of a source, nothing of it is fetched ahead. */
+  /**
+   * While somebody waits for something of a source, nothing of it is fetched ahead, until the server could not answer
+   * before this has come.
+   */
   #countAsked(): void {
-    const isWaitedFor = this.#asked > 0 && this.bytes.state === 'loading';
+    const isWaitedFor = this.#asked > 0 && this.bytes.state === 'loading' && !this.#isEnding;
     if (isWaitedFor) this.#endAsked ??= this.#fetcher.traffic.beginAsked();
     else {
       this.#endAsked?.();

@@ -164,19 +164,22 @@ export class SegmentPool implements Closable {
 
   async #load(entry: PoolEntry, fetcher: SourceFetcher): Promise<void> {
     if (this.#shelf.isOnDisk(entry.id) && (await this.#shelf.restore(entry))) return;
+    const { clock } = this.#options;
     const download = new MediaDownload({
-      ...{ item: () => entry.item, fetcher, clock: this.#options.clock, into: entry.bytes, signal: entry.signal },
+      ...{ item: () => entry.item, fetcher, clock, into: entry.bytes, signal: entry.signal },
       priority: () => (entry.isAsked ? 'asked' : 'prefetch'),
+      onHead: (head) => entry.described(head, clock.nowMs()),
       onBytes: (bytes) => {
         this.#counted.fetchedBytes += bytes;
         this.#shelf.grown(entry);
+        entry.progressed(clock.nowMs());
       },
-      onHead: ({ size, contentType }) => {
-        entry.size = size;
-        entry.contentType = contentType;
+      onRetry: () => {
+        this.#counted.retries += 1;
+        entry.began(clock.nowMs());
       },
-      onRetry: () => (this.#counted.retries += 1),
     });
+    entry.began(clock.nowMs());
     await download.run();
     if (entry.prefetchedBy === undefined) return;
     entry.prefetchedBy.prefetched += 1;
