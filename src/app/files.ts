@@ -6,6 +6,8 @@ import { AddressGuard } from '../remote/address-guard.ts';
 import { LoopbackRelay } from '../remote/loopback-relay.ts';
 import { RemoteClient } from '../remote/remote-client.ts';
 import type { EncoderBroker } from '../transcode/encoders.ts';
+import { KeyStore } from '../upstream/pool/key-store.ts';
+import { SegmentPool } from '../upstream/pool/segment-pool.ts';
 import { reasonOf } from '../util/errors.ts';
 import { encodeProfile } from '../vod/encode/encode-profile.ts';
 import { segmentDurations } from '../vod/encode/segment-durations.ts';
@@ -27,6 +29,9 @@ export interface Files {
 
 /** The ladder of files is the one that a broadcast of this name would get. */
 const LADDER_NAME = 'vod/file';
+/** Segments of remote playlists, for those who read them at the same time. */
+const PLAYLIST_POOL_BYTES = 64 * 1024 * 1024;
+const PLAYLIST_POOL_TTL_MS = 30_000;
 
 /** Data flows from the bottom of this function to its top: sources become titles, those renditions, those sessions. */
 export async function openFiles(
@@ -38,7 +43,9 @@ export async function openFiles(
   const onFailure = (detail: string): void => logger.info({ detail }, 'a remote source could not be fetched');
   const client = own(new RemoteClient({ guard: new AddressGuard(allowPrivate), clock, onFailure }));
   const relay = own(new LoopbackRelay({ client, clock }));
-  const sources = new SourceResolver({ mediaRoots, remote: { client, relay } });
+  const pool = own(new SegmentPool({ maxBytes: PLAYLIST_POOL_BYTES, ttlMs: PLAYLIST_POOL_TTL_MS, clock }));
+  const keys = new KeyStore({ clock });
+  const sources = new SourceResolver({ mediaRoots, remote: { client, relay, pool, keys, clock } });
   const titles = own(
     new TitleReader({
       folder: path.join(dataDir, 'titles'),
@@ -50,7 +57,7 @@ export async function openFiles(
   const subtitles = own(
     await SubtitleStore.open({ cache, binary, folder: path.join(dataDir, 'subtitles'), clock, logger }),
   );
-  const pool = own(
+  const renditions = own(
     new RenditionPool({
       ...{ cache, binary, clock, logger },
       ...{ maxEncoders: vod.maxEncoders, aheadSegments: vod.aheadSegments, idleMs: vod.heartbeatMs },
@@ -65,7 +72,7 @@ export async function openFiles(
   const sessions = own(
     await VodSessions.open({
       deps: {
-        ...{ sources, titles, pool, subtitles },
+        ...{ sources, titles, pool: renditions, subtitles },
         plan: ({ title, audio, burn }) =>
           planRenditions({
             title,
@@ -83,7 +90,7 @@ export async function openFiles(
       ...{ clock, logger },
     }),
   );
-  return { sessions, sources, figures: () => fileFigures(sessions, pool) };
+  return { sessions, sources, figures: () => fileFigures(sessions, renditions) };
 }
 
 function fileFigures(sessions: VodSessions, pool: RenditionPool): FileFigures {

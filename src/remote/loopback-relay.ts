@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { type Clock, systemClock } from '../util/clock.ts';
 import type { Closable } from '../util/closer.ts';
 import { AppError } from '../util/errors.ts';
@@ -20,23 +21,26 @@ export interface LoopbackRelayOptions {
   readonly maxStreams?: number;
 }
 
-/** A remote file at an address on loopback. */
-export interface RelayedFile {
+/** Something remote at an address on loopback. */
+export interface Relayed {
   /** Nobody can guess it. */
   readonly url: string;
   /** Ends the address and whatever is still read from it; idempotent. */
   release(): void;
 }
 
+/** Gives bytes from the beginning, to one reader, who is gone when `signal` aborts; what it throws cuts the reader off. */
+export type OpenStream = (signal: AbortSignal) => AsyncIterable<Buffer>;
+
 /**
- * Serves remote files on loopback to programs that must not reach the network by themselves: all they get to see is the
- * bytes of the file they were given, whatever the web server answers. Starts with its first file.
+ * Serves what is remote on loopback to programs that must not reach the network by themselves: all they get to see is the
+ * bytes of what they were given, whatever the web server answers. Starts when it is first used.
  */
 export class LoopbackRelay implements Closable {
   readonly #client: RemoteClient;
   readonly #clock: Clock;
   readonly #maxStreams: number;
-  readonly #files = new Map<string, SharedFile>();
+  readonly #shared = new Map<string, Shared>();
   readonly #server: http.Server;
   #streams = 0;
   #listening: Promise<unknown> | undefined;
@@ -59,23 +63,13 @@ export class LoopbackRelay implements Closable {
    * Gives a file an address until it is released.
    * @throws AppError `UNAVAILABLE` if the relay is closed or cannot listen
    */
-  async register(facts: RemoteFacts): Promise<RelayedFile> {
-    this.#listening ??= once(this.#server.listen(0, '127.0.0.1'), 'listening');
-    await this.#listening.catch(() => undefined);
-    const address = this.#server.address() as AddressInfo | null;
-    if (this.#closing !== undefined || address === null) {
-      throw new AppError('UNAVAILABLE', 'remote files cannot be relayed: the relay does not listen');
-    }
-    const token = randomBytes(TOKEN_BYTES).toString('hex');
-    const released = new AbortController();
-    this.#files.set(token, { facts, released });
-    return {
-      url: `http://127.0.0.1:${address.port}/${token}`,
-      release: () => {
-        this.#files.delete(token);
-        released.abort();
-      },
-    };
+  register(facts: RemoteFacts): Promise<Relayed> {
+    return this.#share({ facts });
+  }
+
+  /** Gives a stream an address until it is released: it can be read from its beginning only. Errors as with `register`. */
+  registerStream(open: OpenStream): Promise<Relayed> {
+    return this.#share({ open });
   }
 
   close(): Promise<void> {
@@ -84,8 +78,8 @@ export class LoopbackRelay implements Closable {
   }
 
   async #end(): Promise<void> {
-    for (const { released } of this.#files.values()) released.abort();
-    this.#files.clear();
+    for (const { released } of this.#shared.values()) released.abort();
+    this.#shared.clear();
     if (this.#listening === undefined) return;
     await this.#listening.catch(() => undefined);
     if (!this.#server.listening) return;
@@ -94,34 +88,80 @@ export class LoopbackRelay implements Closable {
     await closed;
   }
 
-  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const file = this.#files.get(request.url?.slice(1) ?? '');
-    const { method } = request;
-    const range = file && parseRange(request.headers.range, file.facts.sizeBytes);
-    if (file === undefined) refuse(response, 404);
-    else if (method !== 'GET' && method !== 'HEAD') refuse(response, 405);
-    else if (range === undefined) refuse(response, 416, { 'content-range': `bytes */${file.facts.sizeBytes}` });
-    else if (method === 'HEAD') response.writeHead(...headOf(file.facts, range)).end();
-    else if (this.#streams >= this.#maxStreams) refuse(response, 503);
-    else await this.#stream(file, range, response);
+  async #share(what: Sharable): Promise<Relayed> {
+    this.#listening ??= once(this.#server.listen(0, '127.0.0.1'), 'listening');
+    await this.#listening.catch(() => undefined);
+    const address = this.#server.address() as AddressInfo | null;
+    if (this.#closing !== undefined || address === null) {
+      throw new AppError('UNAVAILABLE', 'remote files cannot be relayed: the relay does not listen');
+    }
+    const token = randomBytes(TOKEN_BYTES).toString('hex');
+    const released = new AbortController();
+    this.#shared.set(token, { what, released });
+    return {
+      url: `http://127.0.0.1:${address.port}/${token}`,
+      release: () => {
+        this.#shared.delete(token);
+        released.abort();
+      },
+    };
   }
 
-  async #stream({ facts, released }: SharedFile, range: ByteRange, response: http.ServerResponse): Promise<void> {
-    this.#streams += 1;
-    try {
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const shared = this.#shared.get(request.url?.slice(1) ?? '');
+    const { method } = request;
+    if (shared === undefined) refuse(response, 404);
+    else if (method !== 'GET' && method !== 'HEAD') refuse(response, 405);
+    else await this.#serveShared(shared, request, response);
+  }
+
+  async #serveShared(
+    { what, released }: Shared,
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Promise<void> {
+    if ('facts' in what) await this.#serveFile(what.facts, released.signal, request, response);
+    else if (request.method === 'HEAD') response.writeHead(200, TYPE).end();
+    else await this.#stream(response, () => sendStream(what.open, released.signal, response));
+  }
+
+  async #serveFile(
+    facts: RemoteFacts,
+    released: AbortSignal,
+    { method, headers }: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Promise<void> {
+    const range = parseRange(headers.range, facts.sizeBytes);
+    if (range === undefined) {
+      refuse(response, 416, { 'content-range': `bytes */${facts.sizeBytes}` });
+    } else if (method === 'HEAD') response.writeHead(...headOf(facts, range)).end();
+    else {
       const stream = new RelayStream({
-        ...{ client: this.#client, clock: this.#clock, facts, response, released: released.signal },
+        ...{ client: this.#client, clock: this.#clock, facts, response, released },
         ...{ start: range.start, end: range.end, begin: () => response.writeHead(...headOf(facts, range)) },
       });
-      await stream.run();
+      await this.#stream(response, () => stream.run());
+    }
+  }
+
+  async #stream(response: http.ServerResponse, send: () => Promise<void>): Promise<void> {
+    if (this.#streams >= this.#maxStreams) {
+      refuse(response, 503);
+      return;
+    }
+    this.#streams += 1;
+    try {
+      await send();
     } finally {
       this.#streams -= 1;
     }
   }
 }
 
-interface SharedFile {
-  readonly facts: RemoteFacts;
+type Sharable = { readonly facts: RemoteFacts } | { readonly open: OpenStream };
+
+interface Shared {
+  readonly what: Sharable;
   readonly released: AbortController;
 }
 
@@ -133,13 +173,24 @@ interface ByteRange {
   readonly isPart: boolean;
 }
 
+/** Says nothing of the format, which a web server may lie about. */
+const TYPE = { 'content-type': 'application/octet-stream' };
+
+/** Resolves when the reader has all, or is cut off; never rejects. */
+async function sendStream(open: OpenStream, released: AbortSignal, response: http.ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  response.once('close', leave);
+  released.addEventListener('abort', leave, { once: true });
+  if (released.aborted) leave();
+  response.writeHead(200, TYPE);
+  await pipeline(open(gone.signal), response, { signal: gone.signal }).catch(() => response.destroy());
+  leave();
+  released.removeEventListener('abort', leave);
+}
+
 function headOf({ sizeBytes }: RemoteFacts, { start, end, isPart }: ByteRange): [number, http.OutgoingHttpHeaders] {
-  const headers = {
-    // Says nothing of the format, which a web server may lie about.
-    'content-type': 'application/octet-stream',
-    'accept-ranges': 'bytes',
-    'content-length': end - start + 1,
-  };
+  const headers = { ...TYPE, 'accept-ranges': 'bytes', 'content-length': end - start + 1 };
   return isPart ? [206, { ...headers, 'content-range': `bytes ${start}-${end}/${sizeBytes}` }] : [200, headers];
 }
 

@@ -1,10 +1,11 @@
-import { AppError } from '../util/errors.ts';
+import { AppError, toError } from '../util/errors.ts';
 import { parseContentRange } from './content-range.ts';
 import type { RemoteClient } from './remote-client.ts';
 import type { RemoteResponse } from './remote-response.ts';
 import type { RemoteUrl } from './remote-url.ts';
 
 const PROBE_TIMEOUT_MS = 15_000;
+const START_BYTES = 1_024;
 
 /** What a web server says of a file. Immutable. */
 export interface RemoteFacts {
@@ -22,37 +23,63 @@ export interface RemotePart {
   close(): void;
 }
 
-/**
- * Asks a web server for a file's size and version, and for one byte to see that it serves parts of it.
- * @throws AppError `BAD_MEDIA` if it serves no parts or the file is empty, else as `RemoteClient.open()`
- */
+/** What a web server answers at first. */
+export interface RemoteLook {
+  /** The first 1024 bytes, or all if there are fewer; empty if it serves none. */
+  readonly start: Buffer;
+  /** What it says of the file. @throws AppError `BAD_MEDIA` if it serves no parts or the file is empty, else `UNAVAILABLE` */
+  facts(): RemoteFacts;
+}
+
+/** Asks a web server for the beginning of something, its size and version. Errors as with `RemoteClient.open()`. */
+export async function lookAtRemote(client: RemoteClient, target: RemoteUrl, signal?: AbortSignal): Promise<RemoteLook> {
+  const headers = { range: `bytes=0-${START_BYTES - 1}` };
+  const response = await client.open({ target, headers, timeoutMs: PROBE_TIMEOUT_MS, signal });
+  try {
+    const start = response.status === 200 || response.status === 206 ? await startOf(response) : Buffer.alloc(0);
+    return { start, facts: () => factsOf(client, target, response) };
+  } catch (thrown) {
+    throw client.failure(target, toError(thrown).message);
+  } finally {
+    response.close();
+  }
+}
+
+/** What a web server says of a file. Errors as with `lookAtRemote()` and what it answers. */
 export async function inspectRemote(
   client: RemoteClient,
   target: RemoteUrl,
   signal?: AbortSignal,
 ): Promise<RemoteFacts> {
-  const headers = { range: 'bytes=0-0' };
-  const response = await client.open({ target, headers, timeoutMs: PROBE_TIMEOUT_MS, signal });
-  try {
-    const { status } = response;
-    const range = parseContentRange(response.header('content-range'));
-    if (status === 416 && range?.sizeBytes === 0) throw empty(target);
-    if (status === 200) {
-      if (response.header('content-length') === '0') throw empty(target);
-      throw new AppError('BAD_MEDIA', `"${target.label}" cannot be played: its server does not serve parts of files`);
-    }
-    if (status !== 206 || range?.start !== 0 || range.end !== 0) {
-      throw client.failure(target, `status ${status}, content-range ${String(response.header('content-range'))}`);
-    }
-    checkEncoding(client, target, response);
-    const { sizeBytes } = range;
-    return Object.freeze({
-      ...{ target, sizeBytes },
-      ...{ etag: response.header('etag'), lastModified: response.header('last-modified') },
-    });
-  } finally {
-    response.close();
+  return (await lookAtRemote(client, target, signal)).facts();
+}
+
+async function startOf(response: RemoteResponse): Promise<Buffer> {
+  let start = Buffer.alloc(0);
+  for await (const piece of response.pieces()) {
+    start = Buffer.concat([start, piece]);
+    if (start.length >= START_BYTES) break;
   }
+  return start.subarray(0, START_BYTES);
+}
+
+function factsOf(client: RemoteClient, target: RemoteUrl, response: RemoteResponse): RemoteFacts {
+  const { status } = response;
+  const range = parseContentRange(response.header('content-range'));
+  if (status === 416 && range?.sizeBytes === 0) throw empty(target);
+  if (status === 200) {
+    if (response.header('content-length') === '0') throw empty(target);
+    throw new AppError('BAD_MEDIA', `"${target.label}" cannot be played: its server does not serve parts of files`);
+  }
+  if (status !== 206 || range?.start !== 0 || range.end >= START_BYTES) {
+    throw client.failure(target, `status ${status}, content-range ${String(response.header('content-range'))}`);
+  }
+  checkEncoding(client, target, response);
+  const { sizeBytes } = range;
+  return Object.freeze({
+    ...{ target, sizeBytes },
+    ...{ etag: response.header('etag'), lastModified: response.header('last-modified') },
+  });
 }
 
 /**

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AddressGuard } from '../../src/remote/address-guard.ts';
-import { LoopbackRelay, type LoopbackRelayOptions, type RelayedFile } from '../../src/remote/loopback-relay.ts';
+import { LoopbackRelay, type LoopbackRelayOptions, type Relayed } from '../../src/remote/loopback-relay.ts';
 import { RemoteClient } from '../../src/remote/remote-client.ts';
 import { inspectRemote } from '../../src/remote/remote-range.ts';
 import { parseRemoteUrl } from '../../src/remote/remote-url.ts';
+import { deferred } from '../../src/util/deferred.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/poll.ts';
 import { RangeServer } from '../support/range-server.ts';
@@ -28,7 +29,7 @@ afterEach(async () => {
   await server.close();
 });
 
-async function share(options: Partial<LoopbackRelayOptions> = {}): Promise<RelayedFile> {
+async function share(options: Partial<LoopbackRelayOptions> = {}): Promise<Relayed> {
   relay = new LoopbackRelay({ client, clock, ...options });
   const file = await relay.register(await inspectRemote(client, parseRemoteUrl(server.url())));
   server.seen.length = 0;
@@ -162,7 +163,7 @@ describe('LoopbackRelay', () => {
     expect(from).toBeLessThan(FILE.length);
   });
 
-  it.each<[string, (file: RelayedFile, response: http.IncomingMessage) => unknown]>([
+  it.each<[string, (file: Relayed, response: http.IncomingMessage) => unknown]>([
     ['its reader goes', (_file, response) => response.destroy()],
     ['the file is released', (file) => file.release()],
     ['it is closed', () => relay.close()],
@@ -191,5 +192,54 @@ describe('LoopbackRelay', () => {
     const facts = await inspectRemote(client, parseRemoteUrl(server.url()));
     await expect(relay.register(facts)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await new LoopbackRelay({ client }).close();
+  });
+});
+
+describe('a stream of the LoopbackRelay', () => {
+  async function shareStream(open: (signal: AbortSignal) => AsyncIterable<Buffer>): Promise<Relayed> {
+    relay = new LoopbackRelay({ client, clock, maxStreams: 1 });
+    return relay.registerStream(open);
+  }
+
+  it('is served from its beginning as fast as it is read', async () => {
+    let given = 0;
+    const { url } = await shareStream(async function* () {
+      for (; given < 200; given++) yield Promise.resolve(FILE.subarray(given * 100_000, (given + 1) * 100_000));
+    });
+    const response = await ask(url, { headers: { range: 'bytes=5-9' } });
+    expect(response).toMatchObject({ statusCode: 200 });
+    expect(response.headers).toMatchObject({ 'content-type': 'application/octet-stream' });
+    expect(response.headers['accept-ranges']).toBeUndefined();
+    await once(response, 'readable');
+    expect(given).toBeLessThan(200);
+    expect((await ask(url)).statusCode).toBe(503);
+    expect((await bytesOf(response)).equals(FILE.subarray(0, 20_000_000))).toBe(true);
+  });
+
+  it('is cut off where it fails', async () => {
+    const arrived = deferred();
+    const { url } = await shareStream(async function* () {
+      yield Buffer.from('some');
+      await arrived.promise;
+      throw new Error('no more');
+    });
+    const response = await ask(url);
+    const read = bytesOf(response);
+    arrived.resolve();
+    await expect(read).rejects.toThrow(/aborted/);
+  });
+
+  it('ends when it is released, and tells who makes it', async () => {
+    let left: AbortSignal | undefined;
+    const { url, release } = await shareStream(async function* (signal) {
+      left = signal;
+      yield Buffer.from('some');
+      await once(signal, 'abort');
+    });
+    const read = bytesOf(await ask(url));
+    release();
+    await expect(read).rejects.toThrow(/aborted/);
+    expect(left?.aborted).toBe(true);
+    expect((await ask(url)).statusCode).toBe(404);
   });
 });

@@ -1,9 +1,8 @@
-import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
 import { OptionList } from '../../ffmpeg/option-list.ts';
 import type { AudioFacts, Title } from '../source/title.ts';
 import type { VodAudio } from '../vod-rendition.ts';
 import { type AudioGrid, unitStart } from './audio-grid.ts';
-import { commandLine, inputOptions, sourceSeconds, toFragments } from './head-time.ts';
+import { type HeadCommand, headCommandOf, sourceSeconds, toFragments } from './head-time.ts';
 import type { SegmentRange } from './segment-range.ts';
 
 /** Units that are encoded before the first one that is kept: after eight, a joint of two heads cannot be heard. */
@@ -33,7 +32,7 @@ export interface AudioHeadRequest extends SegmentRange {
 }
 
 /** Options of a child that encodes a sound to AAC-LC, on the grid, with silence where the source has none. */
-export function encodeAudioCommand({ title, rendition, grid, first, end }: AudioHeadRequest): FfmpegCommandLine {
+export function encodeAudioCommand({ title, rendition, grid, first, end }: AudioHeadRequest): HeadCommand {
   const { sampleRate, channels, averageBandwidth } = rendition;
   const start = unitStart(grid, (grid.edges[first] ?? 0) - PRE_ROLL_UNITS);
   const stop = unitStart(grid, (grid.edges[end] ?? 0) + POST_ROLL_UNITS);
@@ -46,17 +45,17 @@ export function encodeAudioCommand({ title, rendition, grid, first, end }: Audio
     .options({ 'c:a': 'aac', ar: sampleRate, ac: channels, 'b:a': averageBandwidth })
     // ffmpeg counts this from the first sample if that is before zero.
     .option('to', ((onSourceClock(stop) - Math.min(0, onSourceClock(start))) / sampleRate).toFixed(6));
-  return commandLine(seekTo(title, (start * 90_000) / sampleRate), intoFragments(output, title));
+  return readFrom(title, (start * 90_000) / sampleRate, output);
 }
 
 /** Options of a child that copies a sound; it gives more at both ends than was asked for. */
-export function copyAudioCommand({ title, rendition, first, end }: AudioHeadRequest): FfmpegCommandLine {
+export function copyAudioCommand({ title, rendition, first, end }: AudioHeadRequest): HeadCommand {
   const at = (segment: number): number => title.plan.boundaries[segment] ?? 0;
   const output = new OptionList()
     .flag('copyts')
     .options({ map: `0:${trackOf(title, rendition).streamIndex}`, 'c:a': 'copy', 'bsf:a': 'aac_adtstoasc' })
     .option('to', sourceSeconds(title, at(end) + COPY_POST_ROLL_TICKS));
-  return commandLine(seekTo(title, at(first)), intoFragments(output, title));
+  return readFrom(title, at(first), output);
 }
 
 /**
@@ -78,11 +77,8 @@ function trackOf({ audio }: Title, { trackIndex }: VodAudio): AudioFacts {
   return track;
 }
 
-function seekTo(title: Title, startTicks: number): OptionList {
+function readFrom(title: Title, startTicks: number, options: OptionList): HeadCommand {
   const aim = startTicks - SEEK_MARGIN_TICKS;
-  return inputOptions(title, aim <= 0 ? undefined : aim);
-}
-
-function intoFragments(output: OptionList, title: Title): OptionList {
-  return toFragments(output.option('frag_duration', FRAGMENT_US), title, MOVFLAGS);
+  const output = toFragments(options.option('frag_duration', FRAGMENT_US), title, MOVFLAGS);
+  return headCommandOf(title, aim <= 0 ? undefined : aim, { output });
 }

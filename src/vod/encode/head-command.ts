@@ -1,4 +1,3 @@
-import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
 import { buildAudioInit } from '../../media/cmaf/init-writer.ts';
 import { lowComplexityConfig } from '../../media/codec/aac.ts';
 import type { TrackInit } from '../../media/fragment.ts';
@@ -9,6 +8,7 @@ import { copyAudioCommand, encodeAudioCommand } from './audio-head.ts';
 import { audioGrid } from './audio-grid.ts';
 import { AudioSegmenter } from './audio-segmenter.ts';
 import { reorderDelay } from './canonical-fragment.ts';
+import type { HeadCommand } from './head-time.ts';
 import { type HeadSegment, MAX_HEAD_SEGMENTS, type Segmenter, type SegmentRange } from './segment-range.ts';
 import { copyCommand, encodeCommand, latestStart } from './video-head.ts';
 import { VideoSegmenter } from './video-segmenter.ts';
@@ -22,7 +22,7 @@ export interface HeadPlan extends SegmentRange {
 }
 
 /** The options of the child that makes these segments. @throws AppError `BAD_MEDIA` if the title has no such track. */
-export function headCommand(options: HeadPlan): FfmpegCommandLine {
+export function headCommand(options: HeadPlan): HeadCommand {
   const { title, rendition, first, careful } = options;
   const furthest = Math.min(segmentCount(title), first + MAX_HEAD_SEGMENTS);
   const plan = careful ? { ...options, end: furthest } : options;

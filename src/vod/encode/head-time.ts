@@ -3,6 +3,11 @@ import { OptionList } from '../../ffmpeg/option-list.ts';
 import type { Title } from '../source/title.ts';
 import { BOUNDARY_TOLERANCE_TICKS } from './segment-range.ts';
 
+/** What a head runs, and from where on it has to read its source; ticks from the title's start, `undefined` = all. */
+export interface HeadCommand extends FfmpegCommandLine {
+  readonly fromTicks: number | undefined;
+}
+
 /** A time as ffmpeg takes it: seconds, exact to the microsecond. */
 function seconds(ticks: number): string {
   return (ticks / 90_000).toFixed(6);
@@ -18,14 +23,9 @@ export function justBefore(title: Pick<Title, 'startTicks'>, ticks: number): str
   return seconds(Math.max(0, title.startTicks + ticks - BOUNDARY_TOLERANCE_TICKS));
 }
 
-/** Options before a head's input; `seekTicks` from the title's start. */
-export function inputOptions(title: Pick<Title, 'startTicks'>, seekTicks: number | undefined): OptionList {
-  const options = new OptionList().flag('hide_banner').option('loglevel', 'error').flag('nostats');
-  if (seekTicks === undefined) return options;
-  return options
-    .option('seek_timestamp', 1)
-    .flag('noaccurate_seek')
-    .option('ss', Number(sourceSeconds(title, seekTicks)));
+/** Options before a head's input. */
+export function inputOptions(): OptionList {
+  return new OptionList().flag('hide_banner').option('loglevel', 'error').flag('nostats');
 }
 
 /** Options that end each head's output: fragmented MP4 on stdout whose times count from the title's start. */
@@ -36,7 +36,17 @@ export function toFragments(options: OptionList, title: Pick<Title, 'startTicks'
     .options({ f: 'mp4', movflags, flush_packets: 1 });
 }
 
-/** A command line of both halves. */
-export function commandLine(input: OptionList, output: OptionList): FfmpegCommandLine {
-  return { input: input.toArray(), output: output.toArray() };
+/** A command of both halves that reads its source from a place on; playlists are opened there, others are sought in. */
+export function headCommandOf(
+  title: Pick<Title, 'startTicks' | 'source'>,
+  fromTicks: number | undefined,
+  { input = inputOptions(), output }: { input?: OptionList; output: OptionList },
+): HeadCommand {
+  if (fromTicks !== undefined && title.source.kind !== 'playlist') {
+    input
+      .option('seek_timestamp', 1)
+      .flag('noaccurate_seek')
+      .option('ss', Number(sourceSeconds(title, fromTicks)));
+  }
+  return { input: input.toArray(), output: output.toArray(), fromTicks };
 }

@@ -10,6 +10,7 @@ import type { FfmpegInput } from '../source/media-source.ts';
 import type { Title } from '../source/title.ts';
 import type { VodRendition } from '../vod-rendition.ts';
 import { headCommand, headSegmenter, silentInit } from './head-command.ts';
+import type { HeadCommand } from './head-time.ts';
 import { type HeadSegment, MAX_HEAD_SEGMENTS, MAX_SEGMENT_BYTES, type SegmentRange } from './segment-range.ts';
 import { LateStartError } from './video-segmenter.ts';
 
@@ -105,23 +106,36 @@ export class Head {
   }
 
   async #run(): Promise<void> {
-    let input: FfmpegInput | undefined;
     try {
-      input = await this.#options.title.source.openInput();
-      let end = await this.#attempt(input, false);
+      let end = await this.#open(false);
       // An index can be wrong about where a seek ends; reading from further back costs time, but misses nothing.
-      if (end === 'missed') end = await this.#attempt(input, true);
+      if (end === 'missed') end = await this.#open(true);
       this.#end(end === 'missed' ? this.#ranOut() : end);
     } catch (thrown) {
       const code = thrown instanceof AppError ? thrown.code : 'TRANSCODER_FAILED';
       this.#end(this.#isClosed() ? { ended: 'closed' } : { ended: 'failed', reason: reasonOf(thrown), code });
+    }
+  }
+
+  async #open(careful: boolean): Promise<Omit<HeadEnd, 'lastIndex'> | 'missed'> {
+    const { title, rendition } = this.#options;
+    const command = headCommand({ ...this.#options, careful });
+    const { fromTicks: ticks } = command;
+    const from = ticks === undefined ? undefined : { ticks, endTicks: title.plan.boundaries.at(-1) ?? 0 };
+    const input = await title.source.openInput({ track: rendition.kind, from });
+    try {
+      return await this.#attempt(input, command, careful);
     } finally {
-      input?.release();
+      input.release();
     }
   }
 
   /** One child from its start to its end; `missed` if it gave no segment since it began too late in the source. */
-  async #attempt(input: FfmpegInput, careful: boolean): Promise<Omit<HeadEnd, 'lastIndex'> | 'missed'> {
+  async #attempt(
+    input: FfmpegInput,
+    commandLine: HeadCommand,
+    careful: boolean,
+  ): Promise<Omit<HeadEnd, 'lastIndex'> | 'missed'> {
     if (this.#closed) return { ended: 'closed' };
     const { binary, end, title, rendition, logger } = this.#options;
     const boxes = new BoxStream(STREAM_LIMITS);
@@ -132,7 +146,7 @@ export class Head {
     let hasInit = false as boolean;
     const child = new FfmpegChild({
       ...{ binaryPath: binary.path, source: input },
-      commandLine: headCommand({ ...this.#options, careful }),
+      commandLine,
       onOutput: (chunk) => {
         if (fault !== undefined || segmenter.next === end) return;
         try {
@@ -157,6 +171,8 @@ export class Head {
     if (segmenter.next === end) return { ended: 'complete' };
     if (this.#isClosed()) return { ended: 'closed' };
     if (fault instanceof LateStartError && !careful) return 'missed';
+    const cut = input.fault?.();
+    if (cut !== undefined) throw cut;
     if (fault !== undefined) throw toError(fault);
     if (wasCutOff) throw new AppError('UNAVAILABLE', 'the source could not be read to its end; try again later');
     if (failure !== undefined) {

@@ -1,5 +1,9 @@
+import type { MediaSource } from '../source/media-source.ts';
 import type { Title } from '../source/title.ts';
 import { BOUNDARY_TOLERANCE_TICKS } from './segment-range.ts';
+
+/** What tells where to seek in a title. */
+type Sought = Pick<Title, 'plan' | 'format'> & { readonly source: Pick<MediaSource, 'kind'> };
 
 /** Containers whose seeks end exactly at a keyframe of their index. */
 const INDEXED_FORMATS = /(^|,)(mov|mp4|matroska|webm)(,|$)/;
@@ -15,17 +19,16 @@ const BLIND_TICKS = 12 * 90_000;
  * start. `undefined`: read from the beginning.
  * @param careful Seeks further back, for sources whose index is wrong.
  */
-export function seekPoint(
-  { plan, format }: Pick<Title, 'plan' | 'format'>,
-  atTicks: number,
-  careful: boolean,
-): number | undefined {
+export function seekPoint({ plan, format, source }: Sought, atTicks: number, careful: boolean): number | undefined {
   const first = plan.boundaries[0] ?? 0;
-  const aim = plan.keyframes === undefined || careful ? atTicks - BLIND_TICKS : aimAt(plan.keyframes, atTicks, format);
+  const aim = aimAt({ plan, format, source }, atTicks, careful);
   return aim === undefined || aim <= Math.max(first, 0) ? undefined : aim;
 }
 
-function aimAt(keyframes: readonly number[], atTicks: number, format: string): number | undefined {
+function aimAt({ plan: { keyframes }, format, source }: Sought, atTicks: number, careful: boolean): number | undefined {
+  // Segments of a playlist begin with a keyframe, and it is opened at one of them.
+  if (source.kind === 'playlist' && !careful) return atTicks - BEFORE_TICKS;
+  if (keyframes === undefined || careful) return atTicks - BLIND_TICKS;
   const next = firstAfter(keyframes, atTicks + BOUNDARY_TOLERANCE_TICKS);
   const keyframe = keyframes[next - 1];
   // The first one is found without a seek.

@@ -1,4 +1,3 @@
-import type { FfmpegCommandLine } from '../../ffmpeg/ffmpeg-child.ts';
 import { OptionList } from '../../ffmpeg/option-list.ts';
 import type { RenditionSpec } from '../../ladder/rendition.ts';
 import { LADDER_TIMESCALE } from '../../media/fragment.ts';
@@ -6,7 +5,7 @@ import { h264Level, type LevelDemand } from '../../transcode/ffmpeg/h264-level.t
 import { SOFTWARE_ENCODER, type VideoEncoder } from '../../transcode/ffmpeg/video-encoders.ts';
 import type { Title, VideoFacts } from '../source/title.ts';
 import type { VodVideo } from '../vod-rendition.ts';
-import { commandLine, inputOptions, justBefore, toFragments } from './head-time.ts';
+import { type HeadCommand, headCommandOf, inputOptions, justBefore, toFragments } from './head-time.ts';
 import { rateControl } from './rate-control.ts';
 import { keyframeAfter, seekPoint } from './seek-point.ts';
 import { BOUNDARY_TOLERANCE_TICKS, type SegmentRange } from './segment-range.ts';
@@ -21,6 +20,8 @@ const MOVFLAGS = 'frag_keyframe+cmaf+frag_discont';
 const FRAGMENTS = Object.freeze({ frag_duration: 100_000, video_track_timescale: LADDER_TIMESCALE });
 /** More frames than a head has. */
 const ENDLESS_GOP = 1_000_000;
+/** Frames that may be missing at the start of a head that reads a playlist before it reads from further back. */
+const LATE_FRAMES = 2;
 /** First bytes of the codec string, as the encoders write them. */
 const PROFILE_BYTES = { high: '6400', main: '4d40', baseline: '42c0' } as const;
 
@@ -34,14 +35,14 @@ export interface VideoHeadRequest extends SegmentRange {
 }
 
 /** Options of a child that encodes segments of the picture, with a keyframe at the start of each and nowhere else. */
-export function encodeCommand(request: VideoHeadRequest): FfmpegCommandLine {
+export function encodeCommand(request: VideoHeadRequest): HeadCommand {
   const { title, video, rendition, first, end, careful } = request;
   const { spec, encoder } = rendition;
   if (spec === undefined || encoder === undefined) throw new TypeError(`${rendition.name} names no encoder`);
   const at = (segment: number): number => title.plan.boundaries[segment] ?? Infinity;
   const keyframes = Array.from({ length: end - first }, (_, index) => justBefore(title, at(first + index)));
   const seek = seekPoint(title, at(first) - leadTicks(video, rendition), careful);
-  const input = inputOptions(title, first === 0 ? undefined : seek).options(encoder.deviceOptions);
+  const input = inputOptions().options(encoder.deviceOptions);
   const output = new OptionList()
     .flag('copyts')
     .options(pictureOptions(title, video, rendition, [at(first), at(end)]))
@@ -50,11 +51,11 @@ export function encodeCommand(request: VideoHeadRequest): FfmpegCommandLine {
     .options(encoderOptions(spec, encoder, rendition))
     .option('force_key_frames', keyframes.join(','))
     .options(FRAGMENTS);
-  return commandLine(input, toFragments(output, title, MOVFLAGS));
+  return headCommandOf(title, first === 0 ? undefined : seek, { input, output: toFragments(output, title, MOVFLAGS) });
 }
 
 /** Options of a child that copies segments of the picture; it gives more at both ends than was asked for. */
-export function copyCommand({ title, video, first, end, careful }: VideoHeadRequest): FfmpegCommandLine {
+export function copyCommand({ title, video, first, end, careful }: VideoHeadRequest): HeadCommand {
   const at = (segment: number): number => title.plan.boundaries[segment] ?? Infinity;
   const seek = first === 0 ? undefined : seekPoint(title, at(first), careful);
   const output = new OptionList()
@@ -62,12 +63,14 @@ export function copyCommand({ title, video, first, end, careful }: VideoHeadRequ
     .options({ map: `0:${video.streamIndex}`, 'c:v': 'copy' })
     .option('to', justBefore(title, at(end)))
     .options(FRAGMENTS);
-  return commandLine(inputOptions(title, seek), toFragments(output, title, MOVFLAGS));
+  return headCommandOf(title, seek, { output: toFragments(output, title, MOVFLAGS) });
 }
 
 /** The latest time at which the first frame of a head may be shown; after that its seek went too far. Ticks. */
-export function latestStart({ plan }: Title, { frameRate }: VideoFacts, first: number): number {
+export function latestStart({ plan, source }: Title, { frameRate }: VideoFacts, first: number): number {
   const wanted = plan.boundaries[first] ?? 0;
+  // Nothing else tells whether the durations of a playlist are right.
+  if (source.kind === 'playlist') return wanted + (LATE_FRAMES * 90_000) / frameRate;
   const next = keyframeAfter(plan, wanted);
   // Too near to tell one from the other.
   if (plan.keyframes === undefined || next - wanted <= (1.5 * 90_000) / frameRate) return Infinity;

@@ -10,6 +10,10 @@ const MAX_PIXELS = 36_000_000;
 /** How long ffmpeg waits for the relay; the relay gives up on a web server before that. */
 const RELAY_TIMEOUT_MS = 30_000;
 
+const RELAY_GUARDS = [
+  ...['-protocol_whitelist', 'http,tcp', '-max_redirects', '0'],
+  ...['-rw_timeout', String(RELAY_TIMEOUT_MS * 1_000)],
+];
 const MEDIA_GUARDS = ['-format_whitelist', MEDIA_FORMATS, '-max_pixels', String(MAX_PIXELS)];
 
 /** Lets ffmpeg read a local media file and nothing else. The `file:` keeps a name from being taken for an option or protocol. */
@@ -23,13 +27,10 @@ export function localInput(realPath: string): FfmpegInput {
 
 /** Lets ffmpeg read a relayed file and nothing else; it never follows a redirect, and never gives up its own waiting early. */
 export function relayInput(url: string, release: () => void): FfmpegInput {
-  const guards = [
-    '-protocol_whitelist',
-    'http,tcp',
-    '-max_redirects',
-    '0',
-    '-rw_timeout',
-    String(RELAY_TIMEOUT_MS * 1_000),
-  ];
-  return { url, options: [...guards, ...MEDIA_GUARDS], release };
+  return { url, options: [...RELAY_GUARDS, ...MEDIA_GUARDS], release };
+}
+
+/** Lets ffmpeg read a relayed stream from its beginning, as what it has to be, and nothing else. */
+export function streamInput(url: string, format: 'mpegts' | 'mp4'): Pick<FfmpegInput, 'url' | 'options'> {
+  return { url, options: [...RELAY_GUARDS, '-seekable', '0', ...MEDIA_GUARDS, '-f', format] };
 }

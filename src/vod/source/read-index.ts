@@ -31,7 +31,7 @@ export interface IndexContext {
 
 /**
  * Finds out when the frames of a picture are shown: from the container's tables if it has some, else from all packets of a
- * file; `undefined` if neither can be had.
+ * file; `undefined` if neither can be had, as with playlists.
  * @throws EncryptedMediaError, AppError `GONE` or `UNAVAILABLE` if the source cannot be read
  */
 export async function readVideoIndex(
@@ -39,15 +39,16 @@ export async function readVideoIndex(
   media: ProbedMedia,
   video: ProbedVideo,
 ): Promise<VideoIndex | undefined> {
-  const tables = await orNothing(context, 'its tables', () => readTables(context, media, video));
   const { kind } = context.source;
+  if (kind === 'playlist') return undefined;
+  const tables = await orNothing(context, 'its tables', () => readTables(context, media, video));
   const isLocal = kind === 'file';
   if (tables?.isClosed !== undefined) return tables;
   const pass = passOf(context, video.streamIndex);
   if (tables !== undefined) {
     const [endTicks, sample] = await Promise.all([
       isLocal ? orNothing(context, 'its end', () => endOf(pass, tables)) : declaredEnd(media),
-      sampleOf(context, video),
+      sampleOf(context, video, SAMPLE_SECONDS[kind]),
     ]);
     const { isClosed, reorderTicks } = sample ?? {};
     const index = { ...tables, endTicks, isClosed, reorderTicks };
@@ -71,8 +72,10 @@ export async function readSoundEnd(
   media: ProbedMedia,
   streamIndex: number,
 ): Promise<number | undefined> {
+  const { kind } = context.source;
+  if (kind === 'playlist') return undefined;
   await orNothing(context, 'its tables', () => readTables(context, media, undefined));
-  if (context.source.kind !== 'file') return undefined;
+  if (kind !== 'file') return undefined;
   return orNothing(context, 'its packets', () => readEndTicks(passOf(context, streamIndex)));
 }
 
@@ -118,9 +121,9 @@ function withFirst(tables: VideoIndex, firstTicks: number): VideoIndex {
 }
 
 /** What the first packets are like, if that decides anything. */
-function sampleOf(context: IndexContext, video: ProbedVideo): Promise<VideoIndex | undefined> {
+function sampleOf(context: IndexContext, video: ProbedVideo, firstSeconds: number): Promise<VideoIndex | undefined> {
   if (formatObjection(video) !== undefined) return Promise.resolve(undefined);
-  const pass = { ...passOf(context, video.streamIndex), firstSeconds: SAMPLE_SECONDS[context.source.kind] };
+  const pass = { ...passOf(context, video.streamIndex), firstSeconds };
   return orNothing(context, 'its first packets', () => readPacketIndex(pass));
 }
 

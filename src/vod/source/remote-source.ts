@@ -2,16 +2,23 @@ import { createHash } from 'node:crypto';
 import type { LoopbackRelay } from '../../remote/loopback-relay.ts';
 import type { RemoteClient } from '../../remote/remote-client.ts';
 import { RemoteFile } from '../../remote/remote-file.ts';
-import { inspectRemote, type RemoteFacts } from '../../remote/remote-range.ts';
-import { parseRemoteUrl } from '../../remote/remote-url.ts';
+import type { RemoteFacts } from '../../remote/remote-range.ts';
+import type { KeyStore } from '../../upstream/pool/key-store.ts';
+import type { SegmentPool } from '../../upstream/pool/segment-pool.ts';
 import type { ByteSource } from '../../util/byte-source.ts';
+import type { Clock } from '../../util/clock.ts';
 import { relayInput } from './input-options.ts';
 import type { FfmpegInput, MediaSource } from './media-source.ts';
 
-/** How web servers are reached, and how ffmpeg reads from them. Both stay the owner's, who closes them. */
+/** How web servers are reached, and how ffmpeg reads from them. All stay the owner's, who closes them. */
 export interface RemoteAccess {
   readonly client: RemoteClient;
   readonly relay: LoopbackRelay;
+  /** Holds segments of playlists for all who read them at the same time. */
+  readonly pool: SegmentPool;
+  /** Keys of such segments. */
+  readonly keys: KeyStore;
+  readonly clock: Clock;
 }
 
 /**
@@ -26,22 +33,14 @@ export class RemoteSource implements MediaSource {
   readonly #access: RemoteAccess;
   readonly #facts: RemoteFacts;
 
-  private constructor(access: RemoteAccess, facts: RemoteFacts) {
+  /** @param facts see `lookAtRemote()` */
+  constructor(access: RemoteAccess, facts: RemoteFacts) {
     const { target, sizeBytes } = facts;
     this.label = target.label;
     this.identity = identityOf(facts);
     this.sizeBytes = sizeBytes;
     this.#access = access;
     this.#facts = facts;
-  }
-
-  /**
-   * Asks the web server for the file.
-   * @throws AppError `BAD_REQUEST` for a bad address, `FORBIDDEN` for one that may not be fetched, `BAD_MEDIA` if the
-   *   server serves no parts of files or the file is empty, `UNAVAILABLE` if the server cannot be reached
-   */
-  static async open(access: RemoteAccess, address: string, signal?: AbortSignal): Promise<RemoteSource> {
-    return new RemoteSource(access, await inspectRemote(access.client, parseRemoteUrl(address), signal));
   }
 
   async openInput(): Promise<FfmpegInput> {

@@ -1,6 +1,7 @@
 import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import { avcCodecOf, copyObjection, measureCopy } from './copy-facts.ts';
+import { probeFilm } from './film/probe-film.ts';
 import type { MediaSource } from './media-source.ts';
 import { probeMedia, type ProbedMedia, type ProbedVideo } from './probe.ts';
 import { type IndexContext, readSoundEnd, readVideoIndex } from './read-index.ts';
@@ -8,7 +9,7 @@ import { planSegments, TICKS_PER_SECOND } from './segment-plan.ts';
 import type { SegmentPlan, Title, VideoFacts } from './title.ts';
 import type { VideoIndex } from './video-index.ts';
 
-const PROBE_TIMEOUT_MS = { file: 10_000, http: 30_000 } as const;
+const PROBE_TIMEOUT_MS = { file: 10_000, http: 30_000, playlist: 30_000 } as const;
 
 /** All that is in a source itself: without the source, and without files beside it. */
 export type TitleFacts = Omit<Title, 'source'>;
@@ -32,7 +33,11 @@ export async function scanSource(
 ): Promise<TitleFacts> {
   const input = await source.openInput();
   try {
-    const media = await probeMedia(ffprobePath, input, PROBE_TIMEOUT_MS[source.kind], signal);
+    const timeoutMs = PROBE_TIMEOUT_MS[source.kind];
+    const media =
+      source.kind === 'playlist'
+        ? await probeFilm(source, { ffprobePath, timeoutMs, signal })
+        : await probeMedia(ffprobePath, input, timeoutMs, signal);
     const context = { source, input, ffprobePath, logger, signal };
     const { video, plan } = (await planPicture(context, media, targetTicks)) ?? {
       video: undefined,

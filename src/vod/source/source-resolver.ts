@@ -3,7 +3,8 @@ import { LocalSource } from './local-source.ts';
 import { type MediaListing, listMedia } from './media-listing.ts';
 import { MediaRoots } from './media-roots.ts';
 import type { MediaSource } from './media-source.ts';
-import { RemoteSource, type RemoteAccess } from './remote-source.ts';
+import { openRemote } from './open-remote.ts';
+import type { RemoteAccess } from './remote-source.ts';
 
 const MAX_SOURCE_CHARS = 4_096;
 /** What ffmpeg would take for a protocol: `concat:`, `data:`, `subfile,,start,0,,:` and the like. */
@@ -29,9 +30,10 @@ export class SourceResolver {
 
   /**
    * Resolves an http(s) address, an absolute path below a media root, `ROOTNAME/path` as `browse()` shows it, or a path
-   * relative to a media root. The file is looked at, not read.
+   * relative to a media root. A file is looked at, not read; of an HLS playlist at an http(s) address some is loaded.
    * @throws AppError `BAD_REQUEST` for what cannot be a source, `FORBIDDEN` for what may not be played, `NOT_FOUND` if
-   *   there is no such file, `BAD_MEDIA` if it is no regular file, empty, or on a server without range requests,
+   *   there is no such file, `BAD_MEDIA` if it is no regular file, empty, on a server without range requests, or a playlist
+   *   that is no film,
    *   `UNAVAILABLE` if the web server cannot be reached or is none that may be, or `signal` aborts
    */
   async resolve(source: string, signal?: AbortSignal): Promise<MediaSource> {
@@ -45,7 +47,7 @@ export class SourceResolver {
       );
     }
     if (this.#remote === undefined) throw new AppError('FORBIDDEN', 'remote sources may not be played by this server');
-    return RemoteSource.open(this.#remote, source, signal);
+    return openRemote(this.#remote, source, signal);
   }
 
   /**

@@ -4,11 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runFfmpegOnce } from '../../../src/ffmpeg/one-shot.ts';
-import { AddressGuard } from '../../../src/remote/address-guard.ts';
-import { LoopbackRelay } from '../../../src/remote/loopback-relay.ts';
-import { RemoteClient } from '../../../src/remote/remote-client.ts';
 import { SourceResolver } from '../../../src/vod/source/source-resolver.ts';
 import { until } from '../../support/poll.ts';
+import { openRemoteAccess } from '../../support/remote-access.ts';
 import { RangeServer } from '../../support/range-server.ts';
 
 let film: Buffer;
@@ -22,25 +20,21 @@ beforeAll(async () => {
 });
 
 let server: RangeServer;
-let client: RemoteClient;
-let relay: LoopbackRelay;
+let access: ReturnType<typeof openRemoteAccess>;
 let resolver: SourceResolver;
 let failures: string[];
 beforeEach(async () => {
   failures = [];
   server = await RangeServer.start(film);
-  client = new RemoteClient({
-    guard: new AddressGuard(['127.0.0.1']),
+  access = openRemoteAccess({
     lookup: (name, _options, callback) =>
       callback(null, [{ address: name === 'films.example' ? '127.0.0.1' : '127.0.0.9', family: 4 }]),
     onFailure: (detail) => failures.push(detail),
   });
-  relay = new LoopbackRelay({ client });
-  resolver = new SourceResolver({ mediaRoots: [], remote: { client, relay } });
+  resolver = new SourceResolver({ mediaRoots: [], remote: access });
 });
 afterEach(async () => {
-  await relay.close();
-  await client.close();
+  await access.close();
   await server.close();
 });
 
