@@ -166,19 +166,19 @@ describe('the watch page', () => {
 describe('the dashboard', () => {
   it('asks for the token, shows broadcasts as text, and adds and removes rungs', async () => {
     await page.goto(base);
-    await page.fill('input[name=token]', 'wrong-token');
+    await page.fill('#sign-in input[name=token]', 'wrong-token');
     await page.click('#sign-in button');
     await text('#sign-in .problem', /not the right one/);
-    await page.fill('input[name=token]', ADMIN_TOKEN);
+    await page.fill('#sign-in input[name=token]', ADMIN_TOKEN);
     await page.click('#sign-in button');
     await page.waitForSelector('#rungs tr');
     expect(await page.textContent('#broadcasts')).toContain('<img src=x onerror=alert(1)>');
 
-    await page.fill('input[name=name]', '360p');
-    await page.fill('input[name=width]', '640');
+    await page.fill('#add-rung input[name=name]', '360p');
+    await page.fill('#add-rung input[name=width]', '640');
     await page.click('#add-rung button');
     await text('#add-rung .problem', /videoBitrateKbps/);
-    await page.fill('input[name=videoBitrateKbps]', '700');
+    await page.fill('#add-rung input[name=videoBitrateKbps]', '700');
     await page.click('#add-rung button');
     await count('#rungs tr', 3);
     expect(fixture.deps.ladders.renditionsFor('live/x')).toContainEqual({
