@@ -193,6 +193,7 @@ export class LadderPull implements Puller {
       demuxer: (container, begin) =>
         segmentDemuxer(container, { kinds, begin, push: (frames) => lane.push(frames) }, { binary, logger }),
       room: () => output.room(lane, kinds, signal),
+      onTrouble: () => this.#state.look(),
       onSkip: (ms) => {
         logger.warn({ broadcast, skippedMs: Math.round(ms) }, `skipped ${Math.round(ms / 1000)} s to the live edge`);
         onSkip();

@@ -2,7 +2,7 @@ import { UpstreamFailure } from '../../remote/upstream-failure.ts';
 import type { FollowedPlaylist } from '../../upstream/follow/followed-playlist.ts';
 import type { FollowedSegment } from '../../upstream/follow/playlist-snapshot.ts';
 import type { Clock } from '../../util/clock.ts';
-import { AppError, toError } from '../../util/errors.ts';
+import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { PlaylistPosition } from './playlist-position.ts';
 import { ProtectedMediaError, type SegmentBytes } from './segment-bytes.ts';
@@ -26,6 +26,8 @@ interface SegmentReaderOptions {
   readonly room: () => Promise<void>;
   /** Called with what was left out to stay at the live edge, ms. */
   readonly onSkip: (ms: number) => void;
+  /** Called when something went wrong, see `lastError`. */
+  readonly onTrouble: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Ends it. */
@@ -109,7 +111,7 @@ export class SegmentReader {
       try {
         await followed.next(snapshot?.version ?? -1, signal);
       } catch (thrown) {
-        this.#lastError = toError(thrown).message;
+        this.#note(thrown);
         await clock.wait(TROUBLE_WAIT_MS, signal);
       }
     }
@@ -134,10 +136,16 @@ export class SegmentReader {
       if (signal.aborted) return;
       if (thrown instanceof ProtectedMediaError) throw thrown;
       this.#failedSegments += 1;
-      this.#lastError = toError(thrown).message;
+      this.#note(thrown);
       logger.warn({ segment: segment.number, reason: this.#lastError }, 'a remote segment is left out');
       if (!(thrown instanceof UpstreamFailure)) followed.report(segment.item, 'failed');
     }
+  }
+
+  #note(thrown: unknown): void {
+    if (this.#options.signal.aborted) return;
+    this.#lastError = reasonOf(thrown);
+    this.#options.onTrouble();
   }
 
   /** Takes a segment apart as it comes. */

@@ -5,8 +5,8 @@ import type { DemuxedFrame } from '../fmp4-demuxer.ts';
 const CLOCK_TURN = 2 ** 33;
 /** Times this far apart, in ticks of 90 kHz, may still be of one timeline. */
 const NEAR_TICKS = 10 * LADDER_TIMESCALE;
-/** What a track may have before another wanted one is held to be absent. */
-const WANTED_WITHIN_TICKS = 1.5 * LADDER_TIMESCALE;
+/** What is held at most of a track while another wanted one has not come: segments arrive whole, one track after the other. */
+const MAX_HELD_TICKS = 10 * LADDER_TIMESCALE;
 /** Sound that ends earlier than this before the first picture is left out. */
 const MAX_AUDIO_LEAD_TICKS = 0.4 * LADDER_TIMESCALE;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
@@ -88,11 +88,11 @@ export class Stretch {
     return this.#held.some(({ init }) => init.kind === kind);
   }
 
-  /** True if every wanted track is there, or so much of another one that it hardly comes. */
+  /** True if every wanted track is there, or as much of another one as may be held. */
   #isComplete(): boolean {
     if ([...this.#wanted].every((kind) => this.#has(kind)) || this.#heldBytes > MAX_HELD_BYTES) return true;
     const starts = this.#held.map(startOf);
-    return Math.max(...starts) - Math.min(...starts) >= WANTED_WITHIN_TICKS;
+    return Math.max(...starts) - Math.min(...starts) >= MAX_HELD_TICKS;
   }
 }
 

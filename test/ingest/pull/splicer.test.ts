@@ -65,16 +65,16 @@ describe('Splicer, with one playlist', () => {
     const { splicer, taken, clock } = rig();
     const lane = splicer.lane();
     lane.begin(['video', 'audio']);
-    lane.push(frames('v0 v1480-'));
+    lane.push(frames('v0 v9980-'));
     expect(taken()).toBe('');
-    lane.push(frames('v1500-'));
-    expect(taken()).toBe('0v0 0v1480 0v1500');
+    lane.push(frames('v10000-'));
+    expect(taken()).toBe('0v0 0v9980 0v10000');
     lane.begin(['video', 'audio']);
     lane.push(frames('v9000'));
     clock.advance(SPLICE_WAIT_MS);
-    expect(taken()).toBe('1v1520');
+    expect(taken()).toBe('1v10020');
     lane.push(frames('v9020- a9040'));
-    expect(taken()).toBe('1v1540 1a1560');
+    expect(taken()).toBe('1v10040 1a10060');
   });
 
   it('keeps a hole inside a leg as long as it is', () => {
@@ -168,10 +168,11 @@ describe('Splicer, with a playlist of sound', () => {
   });
 
   it('goes on without sound whose times are nowhere near the picture’s', () => {
-    const { picture, sound, taken } = pair();
+    const { picture, sound, taken, clock } = pair();
     picture.push(frames('v9000'));
     sound.push(frames('a900000'));
     picture.push(frames('v9020 v10500'));
+    clock.advance(SPLICE_WAIT_MS);
     expect(taken()).toBe('0v0 0v20 0v1500');
   });
 
