@@ -2,6 +2,8 @@ import path from 'node:path';
 import { openFiles } from './app/files.ts';
 import { openPorts, type ServerUrls } from './app/listeners.ts';
 import type { Parts } from './app/parts.ts';
+import { openRemoteMedia } from './app/remote-media.ts';
+import { openRemoteSources } from './app/remote-sources.ts';
 import { openStorage, storageFigures } from './app/storage.ts';
 import { AdminToken } from './auth/admin-token.ts';
 import { resolveSecrets, type Secrets } from './auth/secrets.ts';
@@ -15,6 +17,7 @@ import { targetDurationSeconds } from './hls/hls-options.ts';
 import { HlsOrigin } from './hls/hls-origin.ts';
 import { hlsRoutes } from './http/hls-routes.ts';
 import { stalledTimeoutMs } from './http/http-limits.ts';
+import { relayRoutes } from './http/relay-routes.ts';
 import { Publishers } from './ingest/publishers.ts';
 import { WsIngest } from './ingest/ws/ws-ingest.ts';
 import { loadLadders } from './ladder/ladder.ts';
@@ -22,6 +25,7 @@ import { LadderStore } from './ladder/ladder-store.ts';
 import type { BannerFacts } from './observability/banner.ts';
 import { Metrics } from './observability/metrics.ts';
 import { Scrubber } from './observability/scrubber.ts';
+import { UrlSigner } from './relay/url-signer.ts';
 import { SlateEncoder } from './stills/slate-encoder.ts';
 import { StillRenderer } from './stills/still-renderer.ts';
 import { Stills } from './stills/stills.ts';
@@ -68,7 +72,8 @@ export async function startApp(
     const lock = own(await FolderLock.acquire(config.dataDir));
     const secrets = await resolveSecrets(config);
     scrubber.hide(secrets.adminToken, secrets.streamKey, secrets.urlSecret, ...config.streamKeys.map(({ key }) => key));
-    const app = await compose({ config, secrets, logger, clock, closer, own });
+    const hide = (...found: string[]): void => scrubber.hide(...found);
+    const app = await compose({ config, secrets, hide, logger, clock, closer, own });
     lock.setInfo({ pid: process.pid, httpUrl: app.httpUrl });
     return app;
   } catch (error) {
@@ -79,12 +84,14 @@ export async function startApp(
 
 interface Composition extends Parts {
   readonly secrets: Secrets;
+  /** Takes what must never be seen in logs. */
+  readonly hide: (...secrets: string[]) => void;
   readonly closer: Closer;
 }
 
 /** Data flows from the bottom of this function to its top: publishers feed the registry, which feeds the rest. */
 async function compose(parts: Composition): Promise<RunningApp> {
-  const { config, secrets, logger, clock, closer, own } = parts;
+  const { config, secrets, hide, logger, clock, closer, own } = parts;
   closer.add(onReaderError((error) => logger.error({ reason: reasonOf(error) }, 'a reader of the registry failed')));
 
   const registry = new BroadcasterRegistry();
@@ -117,8 +124,15 @@ async function compose(parts: Composition): Promise<RunningApp> {
   const stills = own(
     new Stills({ keyframes: (broadcast) => origin.keyframes(broadcast), binaryPath: encoders.binary.path, clock }),
   );
-  const files = await openFiles(parts, { cache, encoders, ladders });
+  const media = await openRemoteMedia(parts, storage.budget);
+  const files = await openFiles(parts, { cache, media, encoders, ladders });
   const publishers = own(new Publishers({ registry, keys, clock, logger, settings, slates, options: config.publish }));
+
+  const signer = new UrlSigner(secrets.urlSecret);
+  const remote = await openRemoteSources(parts, {
+    ...{ media, publishers, origin, signer, hide },
+    ...{ binary: encoders.binary, films: files.sessions },
+  });
 
   let unreadyReason: string | undefined = 'starting';
   const metrics = new Metrics({
@@ -131,6 +145,7 @@ async function compose(parts: Composition): Promise<RunningApp> {
     renderedPlaylists: () => origin.renderedPlaylists,
     files: () => files.figures(),
     storage: () => storageFigures(storage),
+    remote: () => remote.figures(),
   });
   const urls = await openPorts({
     ...{ config, clock, logger, closer, gate: publishers },
@@ -139,10 +154,14 @@ async function compose(parts: Composition): Promise<RunningApp> {
     http: {
       ...{ logger, clock, ladders, directory: registry, publishers, runner, encoders, metrics, origin },
       ...{ viewers: origin.viewers, archives, vod: files.sessions, media: files.sources, segmentCache: cache },
+      ...{ sources: remote.sources, sourceFigures: () => remote.figures() },
       adminToken: new AdminToken(secrets.adminToken),
       publicMetrics: config.publicMetrics,
       unreadyReason: () => unreadyReason,
-      playback: (app) => hlsRoutes(app, { origin, stills, archives, dvrMs: longestDvrMs(config) }),
+      playback: async (app) => {
+        await hlsRoutes(app, { origin, stills, archives, dvrMs: longestDvrMs(config), demand: remote.sources });
+        await relayRoutes(app, { channel: (name, signal) => remote.sources.relay(name, signal), signer });
+      },
     },
   });
   unreadyReason = undefined;

@@ -2,12 +2,9 @@ import path from 'node:path';
 import { findFfprobe } from '../ffmpeg/ffprobe.ts';
 import type { LadderSource } from '../ladder/ladder-source.ts';
 import type { FileFigures } from '../observability/file-figures.ts';
-import { AddressGuard } from '../remote/address-guard.ts';
 import { LoopbackRelay } from '../remote/loopback-relay.ts';
 import { RemoteClient } from '../remote/remote-client.ts';
 import type { EncoderBroker } from '../transcode/encoders.ts';
-import { KeyStore } from '../upstream/pool/key-store.ts';
-import { SegmentPool } from '../upstream/pool/segment-pool.ts';
 import { reasonOf } from '../util/errors.ts';
 import { encodeProfile } from '../vod/encode/encode-profile.ts';
 import { segmentDurations } from '../vod/encode/segment-durations.ts';
@@ -18,6 +15,7 @@ import { SourceResolver } from '../vod/source/source-resolver.ts';
 import { TitleReader } from '../vod/source/title-reader.ts';
 import { SubtitleStore } from '../vod/subtitles/subtitle-store.ts';
 import type { Parts } from './parts.ts';
+import type { RemoteMedia } from './remote-media.ts';
 import type { Storage } from './storage.ts';
 
 /** Files that may be played, and those who play them. */
@@ -29,22 +27,25 @@ export interface Files {
 
 /** The ladder of files is the one that a broadcast of this name would get. */
 const LADDER_NAME = 'vod/file';
-/** Segments of remote playlists, for those who read them at the same time. */
-const PLAYLIST_POOL_BYTES = 64 * 1024 * 1024;
-const PLAYLIST_POOL_TTL_MS = 30_000;
+
+interface Neighbours {
+  readonly cache: Storage['cache'];
+  readonly media: RemoteMedia;
+  readonly encoders: EncoderBroker;
+  readonly ladders: LadderSource;
+}
 
 /** Data flows from the bottom of this function to its top: sources become titles, those renditions, those sessions. */
 export async function openFiles(
   { config, clock, logger, own }: Parts,
-  { cache, encoders, ladders }: Pick<Storage, 'cache'> & { encoders: EncoderBroker; ladders: LadderSource },
+  { cache, media, encoders, ladders }: Neighbours,
 ): Promise<Files> {
-  const { vod, dataDir, mediaRoots, allowPrivate } = config;
+  const { vod, dataDir, mediaRoots } = config;
   const { binary } = encoders;
   const onFailure = (detail: string): void => logger.info({ detail }, 'a remote source could not be fetched');
-  const client = own(new RemoteClient({ guard: new AddressGuard(allowPrivate), clock, onFailure }));
+  const { guard, pool, keys } = media;
+  const client = own(new RemoteClient({ guard, clock, onFailure }));
   const relay = own(new LoopbackRelay({ client, clock }));
-  const pool = own(new SegmentPool({ maxBytes: PLAYLIST_POOL_BYTES, ttlMs: PLAYLIST_POOL_TTL_MS, clock }));
-  const keys = new KeyStore({ clock });
   const sources = new SourceResolver({ mediaRoots, remote: { client, relay, pool, keys, clock } });
   const titles = own(
     new TitleReader({

@@ -17,6 +17,8 @@ export interface Storage {
   readonly sequences: SequenceStore;
   /** Encoded files; shares its disk with the live segments. */
   readonly cache: SegmentCache;
+  /** The disk of both. */
+  readonly budget: DiskBudget;
 }
 
 /** Opens everything that is kept on disk. */
@@ -27,6 +29,7 @@ export async function openStorage({ config, clock, logger, own }: Parts): Promis
   const budget = await DiskBudget.open({ folder: dataDir, size: storage.sizeGb });
   const liveLimits = { maxBytes: bytes(storage.dvrMaxMb), maxBroadcastBytes: bytes(hls.dvrMaxMb) };
   return {
+    budget,
     cache: own(await SegmentCache.open({ root: within('cache'), budget, clock, logger })),
     store: own(await LiveStore.open({ root: within('live'), ...liveLimits, budget, logger })),
     archives: own(

@@ -89,6 +89,12 @@ export class HlsOrigin implements Closable, BlockingOrigin {
     return playlist ?? notFound(`broadcast ${quote(broadcast)} is not live, or has no complete segment yet`);
   }
 
+  /** True if a broadcast has something to play, and has not ended. */
+  isPlayable(broadcast: string): boolean {
+    const life = this.#broadcasts.get(broadcast)?.current;
+    return life?.ended === false && life.multivariant('dvr') !== undefined;
+  }
+
   /**
    * The I-frame playlist that goes with a rendition's video.
    * @throws AppError `NOT_FOUND` if the rendition has no video to offer.
