@@ -118,7 +118,7 @@ describe('files of web servers', () => {
     web.trick = (_request, response) => response.writeHead(200).end(films.get('mp4'));
     expect((await refusal(web.url('/whole.mp4'))).text).toMatch(/parts of files/);
     web.trick = () => false;
-    web.replace(Buffer.from(`#EXTM3U\n#EXTINF:1,\n${web.url('/bait')}\n#EXT-X-ENDLIST\n`), '"list"');
+    web.replace(Buffer.from(`ffconcat version 1.0\nfile '${web.url('/bait')}'\n`), '"list"');
     const { status, text } = await refusal(web.url('/list.mp4?token=secret'));
     expect(status).toBe(400);
     expect(text).not.toMatch(/secret/);

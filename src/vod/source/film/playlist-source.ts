@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type RemoteUrl, remoteUrl } from '../../../remote/remote-url.ts';
 import { SourceFetcher } from '../../../upstream/pool/source-fetcher.ts';
 import type { ByteSource } from '../../../util/byte-source.ts';
-import { AppError, reasonOf } from '../../../util/errors.ts';
+import { AppError, type ErrorCode, reasonOf } from '../../../util/errors.ts';
 import { streamInput } from '../input-options.ts';
 import type { FfmpegInput, InputPlace, MediaSource } from '../media-source.ts';
 import type { RemoteAccess } from '../remote-source.ts';
@@ -14,6 +14,9 @@ import { type Film, loadFilm } from './load-film.ts';
 const SAMPLE_BYTES = 64 * 1024;
 /** Newer addresses are not looked for more often than that. */
 const RENEW_EACH_MS = 5_000;
+
+/** What is the playlist's own fault, so that it has to be named. */
+const REFUSALS = new Set<ErrorCode>(['BAD_MEDIA', 'FORBIDDEN']);
 
 let opened = 0;
 
@@ -63,8 +66,8 @@ export class PlaylistSource implements MediaSource {
       const film = await loadFilm(fetcher, target, signal);
       return new PlaylistSource(access, fetcher, target, film, await sampleOf(fetcher, film, signal));
     } catch (thrown) {
-      if (!(thrown instanceof AppError) || thrown.code !== 'BAD_MEDIA') throw thrown;
-      throw new AppError('BAD_MEDIA', `"${target.label}" cannot be played: ${thrown.message}`, { cause: thrown });
+      if (!(thrown instanceof AppError) || !REFUSALS.has(thrown.code)) throw thrown;
+      throw new AppError(thrown.code, `"${target.label}" cannot be played: ${thrown.message}`, { cause: thrown });
     }
   }
 
