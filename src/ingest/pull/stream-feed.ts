@@ -1,21 +1,20 @@
 import type { Upstream } from '../../upstream/follow/upstream.ts';
 import type { UrlRotation } from '../../upstream/follow/url-rotation.ts';
+import type { Closable } from '../../util/closer.ts';
 
 /** A connection that gives an MPEG transport stream. */
-export interface OpenStream {
+export interface OpenStream extends Closable {
   /** True if it has an end: it then runs in real time from its start to that end, and nothing of it is left out. */
   readonly isRecording: boolean;
   /**
    * Its bytes as they come, as fast as they are asked for. To be taken once.
-   * @throws Error if it breaks; `failureOf()` tells why
+   * @throws Error if it breaks; what is no AppError may tell where the source is
    */
   pieces(): AsyncIterable<Buffer>;
-  /** Ends the connection; idempotent. */
-  close(): Promise<void>;
 }
 
-/** Where a continuous stream comes from. */
-export interface StreamFeed {
+/** Where a continuous stream comes from. Whoever reads it closes it at the end. */
+export interface StreamFeed extends Closable {
   /** Which address is used; whoever reads the stream reports to it. */
   readonly rotation: UrlRotation;
   /** The address at present, without credentials and query. */
@@ -25,12 +24,10 @@ export interface StreamFeed {
    * @throws AppError if that does not work, or `signal` aborts
    */
   open(signal: AbortSignal): Promise<OpenStream>;
-  /** Why a stream broke, for users and logs. */
-  failureOf(thrown: unknown): string;
 }
 
-/** Transport streams over http and https, fetched by this program itself. The upstream stays the caller's. */
-export function httpFeed(upstream: Pick<Upstream, 'rotation' | 'openStream' | 'status'>): StreamFeed {
+/** Transport streams over http and https, fetched by this program itself. Releases the upstream at the end. */
+export function httpFeed(upstream: Upstream): StreamFeed {
   return {
     rotation: upstream.rotation,
     get label() {
@@ -47,6 +44,9 @@ export function httpFeed(upstream: Pick<Upstream, 'rotation' | 'openStream' | 's
         },
       };
     },
-    failureOf: () => 'the connection broke',
+    close: () => {
+      upstream.release();
+      return Promise.resolve();
+    },
   };
 }

@@ -1,16 +1,15 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
+import type { UpstreamAddress } from '../../upstream/follow/url-rotation.ts';
 import type { Clock } from '../../util/clock.ts';
-import { deferred } from '../../util/deferred.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { UpstreamAddress } from '../../upstream/follow/url-rotation.ts';
-import type { DemuxedFrame } from '../fmp4-demuxer.ts';
 import type { Publication, PublisherGate } from '../publication.ts';
 import { LiveBacklog } from './live-backlog.ts';
-import { Pacer } from './pacer.ts';
+import { nextPiece } from './next-piece.ts';
+import { PullOutput } from './pull-output.ts';
+import { PullState } from './pull-state.ts';
 import type { Puller, PullStatus } from './puller.ts';
 import type { SpliceLane } from './splice-lane.ts';
-import { Splicer } from './splicer.ts';
 import type { OpenStream, StreamFeed } from './stream-feed.ts';
 import { TsStream } from './ts-stream.ts';
 
@@ -22,8 +21,6 @@ export const STREAM_LIMITS = Object.freeze({
   uselessMs: 20_000,
   /** A connection that has given frames for so long was a success. */
   successMs: 10_000,
-  /** Without a frame for so long the broadcast is left to wait or end as if its publisher had gone. */
-  outageMs: 30_000,
 });
 
 /** Who reports failures to the rotation. */
@@ -31,6 +28,7 @@ const REPORTER = 'stream';
 
 /** What a pull of a continuous stream is made with. */
 export interface StreamPullOptions {
+  /** Closed at the end. */
   readonly feed: StreamFeed;
   /** Grants publications without a key: `Publishers.trusted`. */
   readonly gate: PublisherGate;
@@ -41,8 +39,19 @@ export interface StreamPullOptions {
   readonly burstMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called whenever `status()` tells another state, address or error. */
+  /** Called whenever the state or the last error has changed. */
   readonly onChange: () => void;
+}
+
+/** A connection, and the way of what comes from it. */
+interface Connection {
+  readonly stream: OpenStream;
+  readonly ts: TsStream;
+  readonly output: PullOutput;
+  readonly lane: SpliceLane;
+  readonly address: UpstreamAddress;
+  /** Ends it. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -52,220 +61,157 @@ export interface StreamPullOptions {
 export class StreamPull implements Puller {
   readonly done: Promise<void>;
   readonly #options: StreamPullOptions;
-  readonly #closing = new AbortController();
-  readonly #pacer: Pacer;
-  readonly #splicer: Splicer;
-  readonly #lane: SpliceLane;
-  #publication: Publication | undefined;
-  #state: PullStatus['state'] = 'starting';
-  #lastError: string | undefined;
-  #lastFrameAtMs: number;
-  #told = '';
-  readonly #counters = { connections: 0, bytes: 0, frames: 0, stretches: 0, skippedMs: 0 };
+  readonly #stop = new AbortController();
+  readonly #state: PullState;
+  readonly #counters = { connections: 0, bytes: 0, skippedMs: 0 };
+  #output: PullOutput | undefined;
+  #framesIn = 0;
+  #trouble: string | undefined;
+  #isClosed = false;
 
   /** It runs from here on. */
   constructor(options: StreamPullOptions) {
-    const { clock, burstMs } = options;
+    const { clock, onChange } = options;
     this.#options = options;
-    this.#lastFrameAtMs = clock.nowMs();
-    this.#pacer = new Pacer({
-      ...{ clock, burstMs },
-      sink: {
-        frame: (init, frame) => this.#publication?.frame(init, frame),
-        discontinuity: () => this.#publication?.discontinuity(),
-      },
+    this.#state = new PullState({
+      ...{ clock, onChange },
+      lastFrameAtMs: () => this.#output?.lastFrameAtMs,
+      isFailing: () => this.#trouble !== undefined,
+      lastError: () => this.#trouble,
     });
-    this.#splicer = new Splicer({ clock, onFrame: (frame, stretch) => this.#pacer.push(frame, stretch) });
-    this.#lane = this.#splicer.lane();
     this.done = this.#run();
   }
 
   status(): PullStatus {
     const { rotation, label } = this.#options.feed;
-    const droppedFrames = this.#splicer.droppedFrames + (this.#publication?.stats().droppedFrames ?? 0);
+    const { state, lastError } = this.#state;
     return {
-      ...{ state: this.#state, address: label, failovers: rotation.failovers, lastError: this.#lastError },
-      counters: { ...this.#counters, droppedFrames, underruns: this.#pacer.underruns },
+      ...{ state, address: label, failovers: rotation.failovers, lastError },
+      counters: { ...this.#counters, ...this.#output?.counters },
     };
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.done;
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stop.abort();
+    return this.done;
   }
 
   async #run(): Promise<void> {
+    const { gate, broadcast, feed } = this.#options;
+    let failure: string | undefined;
     try {
-      while (!this.#closing.signal.aborted && (await this.#connect()));
+      const publication = await gate.publish({
+        ...{ broadcast, key: undefined, protocol: 'pull', remote: feed.label },
+        disconnect: (reason) => this.#stop.abort(reason),
+      });
+      await this.#publish(publication);
+      if (this.#stop.signal.aborted) failure = reasonOf(this.#stop.signal.reason);
     } catch (thrown) {
-      // Nothing but a refused publication gets here: trying again would not help.
-      if (!this.#closing.signal.aborted) this.#enter('failed', reasonOf(thrown));
+      failure = reasonOf(thrown);
+    }
+    await feed.close();
+    if (this.#isClosed || failure === undefined) this.#state.end('ended');
+    else this.#state.end('failed', failure);
+  }
+
+  async #publish(publication: Publication): Promise<void> {
+    const { clock, burstMs } = this.#options;
+    const { signal } = this.#stop;
+    const output = new PullOutput({ publication, clock, burstMs });
+    this.#output = output;
+    const lane = output.lane();
+    try {
+      while (!signal.aborted && (await this.#connect(output, lane)));
+      await output.drained(signal);
     } finally {
-      await this.#pacer.close();
-      await this.#splicer.close();
-      this.#publication?.end();
+      await output.close();
+      publication.end();
     }
   }
 
   /** One connection from its start to its end; true if another one is to be tried after it. */
-  async #connect(): Promise<boolean> {
+  async #connect(output: PullOutput, lane: SpliceLane): Promise<boolean> {
     const { feed, clock, logger, broadcast } = this.#options;
+    const { signal } = this.#stop;
     const address = feed.rotation.current;
-    const signal = AbortSignal.any([this.#closing.signal, address.left]);
-    const reason = await this.#play(address, signal);
-    if (reason === undefined) {
-      await this.#pacer.drained(this.#closing.signal);
-      this.#enter('ended', undefined);
-      return false;
-    }
-    if (this.#closing.signal.aborted) return false;
+    const reason = await this.#play(output, lane, address);
+    if (reason === undefined || signal.aborted) return false;
     logger.info({ broadcast, address: feed.label, reason }, 'a remote stream was interrupted');
+    this.#trouble = reason;
     const waitMs = feed.rotation.failed(address, reason, REPORTER);
-    this.#enter('waiting', reason);
-    await clock.wait(waitMs, AbortSignal.any([this.#closing.signal, feed.rotation.current.left]));
-    if (clock.nowMs() - this.#lastFrameAtMs >= STREAM_LIMITS.outageMs) this.#leaveAir();
+    this.#state.look();
+    await clock.wait(waitMs, AbortSignal.any([signal, feed.rotation.current.left]));
     return true;
   }
 
   /** Reads one connection. Resolves with why it broke, or with nothing if a recording came to its end. */
-  async #play(address: UpstreamAddress, signal: AbortSignal): Promise<string | undefined> {
+  async #play(output: PullOutput, lane: SpliceLane, address: UpstreamAddress): Promise<string | undefined> {
     const { feed, binary, clock, logger, broadcast } = this.#options;
+    const signal = AbortSignal.any([this.#stop.signal, address.left]);
     const ts = new TsStream({
       ...{ binary, clock, logger: logger.child({ broadcast }) },
       outlet: {
-        begin: async (kinds) => {
-          await this.#goOnAir();
-          this.#counters.stretches += 1;
-          this.#lane.begin(kinds);
+        begin: (kinds) => {
+          lane.begin(kinds);
+          return Promise.resolve();
         },
-        push: (frames) => this.#take(frames),
+        push: (frames) => {
+          this.#framesIn += frames.length;
+          lane.push(frames);
+        },
       },
     });
     let stream: OpenStream | undefined;
     try {
       stream = await feed.open(signal);
       this.#counters.connections += 1;
-      await this.#read(stream, ts, address, signal);
+      await this.#read({ stream, ts, output, lane, address, signal });
       return stream.isRecording ? undefined : 'the stream ended';
     } catch (thrown) {
-      if (thrown instanceof RefusedError) throw thrown.reason;
-      return thrown instanceof AppError ? thrown.message : feed.failureOf(thrown);
+      return thrown instanceof AppError ? thrown.message : 'the connection broke';
     } finally {
-      await Promise.all([stream?.close(), this.#closing.signal.aborted ? ts.close() : ts.end()]);
-      this.#splicer.flush();
+      await Promise.all([stream?.close(), this.#stop.signal.aborted ? ts.close() : ts.end()]);
     }
   }
 
-  async #read(stream: OpenStream, ts: TsStream, address: UpstreamAddress, signal: AbortSignal): Promise<void> {
-    const { clock, feed, logger, broadcast } = this.#options;
+  async #read({ stream, ts, output, lane, address, signal }: Connection): Promise<void> {
+    const { clock, feed } = this.#options;
     const pieces = stream.pieces()[Symbol.asyncIterator]();
     const startedAtMs = clock.nowMs();
     const backlog = new LiveBacklog(startedAtMs, !stream.isRecording);
-    const framesBefore = this.#counters.frames;
+    const framesBefore = this.#framesIn;
     let usefulAtMs = startedAtMs;
-    let skippedFromMs: number | undefined;
-    let succeeded = false;
     for (;;) {
       const askedAtMs = clock.nowMs();
-      const next = await this.#within(pieces.next(), signal);
-      if (next.done === true) return;
-      const piece = next.value;
+      const piece = await nextPiece(pieces, { clock, signal, withinMs: STREAM_LIMITS.silenceMs });
+      if (piece === undefined) return;
       const nowMs = clock.nowMs();
       this.#counters.bytes += piece.length;
       const verdict = backlog.judge(nowMs, nowMs - askedAtMs, ts.mediaMs);
       if (verdict === 'skip') {
-        skippedFromMs ??= ts.mediaMs;
         ts.skip(piece);
         continue;
       }
-      if (verdict === 'resume') {
-        const skippedMs = Math.round(ts.mediaMs - (skippedFromMs ?? ts.mediaMs));
-        skippedFromMs = undefined;
-        this.#counters.skippedMs += skippedMs;
-        logger.info({ broadcast, skippedMs }, 'a remote stream ran ahead: skipped to its live edge');
-        ts.resume();
-      }
-      const framesSoFar = this.#counters.frames;
+      if (verdict === 'resume') this.#tellSkipped(ts.resume());
+      const frames = this.#framesIn;
       await ts.push(piece, signal);
-      if (this.#counters.frames > framesSoFar) usefulAtMs = nowMs;
-      await this.#pacer.room(signal);
-      if (clock.nowMs() - usefulAtMs >= STREAM_LIMITS.uselessMs) throw new AppError('BAD_MEDIA', NOTHING_USEFUL);
-      if (!succeeded && this.#counters.frames > framesBefore && nowMs - startedAtMs >= STREAM_LIMITS.successMs) {
-        succeeded = true;
+      await output.room(lane, ts.kinds, signal);
+      if (this.#framesIn > frames) usefulAtMs = nowMs;
+      if (nowMs - usefulAtMs >= STREAM_LIMITS.uselessMs) {
+        throw new AppError('BAD_MEDIA', `no usable frame came for ${STREAM_LIMITS.uselessMs / 1000} s`);
+      }
+      if (this.#framesIn > framesBefore && nowMs - startedAtMs >= STREAM_LIMITS.successMs) {
+        this.#trouble = undefined;
         feed.rotation.succeeded(address, REPORTER);
-        this.#enter('live', undefined);
       }
     }
   }
 
-  /** Waits for the next piece, but not for ever. */
-  async #within<T>(next: Promise<T>, signal: AbortSignal): Promise<T> {
-    const { clock } = this.#options;
-    const { silenceMs } = STREAM_LIMITS;
-    next.catch(() => undefined);
-    const over = new AbortController();
-    const aborted = deferred<never>();
-    const onAbort = (): void => aborted.reject(new AppError('UNAVAILABLE', 'the stream is no longer wanted'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    try {
-      const silence = clock.wait(silenceMs, over.signal).then(() => {
-        throw new AppError('UNAVAILABLE', `nothing came for ${silenceMs / 1000} s`);
-      });
-      silence.catch(() => undefined);
-      return await Promise.race([next, silence, aborted.promise]);
-    } finally {
-      over.abort();
-      signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  #take(frames: readonly DemuxedFrame[]): void {
-    this.#counters.frames += frames.length;
-    this.#lastFrameAtMs = this.#options.clock.nowMs();
-    this.#lane.push(frames);
-    if (this.#state !== 'live') this.#enter('live', this.#lastError);
-  }
-
-  async #goOnAir(): Promise<void> {
-    if (this.#publication !== undefined) return;
-    const { gate, broadcast, feed } = this.#options;
-    const disconnect = (reason: AppError): void => {
-      this.#enter('failed', reason.message);
-      this.#closing.abort();
-    };
-    const request = { broadcast, key: undefined, protocol: 'pull', remote: feed.label, disconnect } as const;
-    try {
-      this.#publication = await gate.publish(request);
-    } catch (thrown) {
-      throw new RefusedError(thrown);
-    }
-    if (this.#closing.signal.aborted) this.#publication.end();
-  }
-
-  #leaveAir(): void {
-    this.#publication?.end();
-    this.#publication = undefined;
-  }
-
-  #enter(state: PullStatus['state'], lastError: string | undefined): void {
-    this.#state = state;
-    this.#lastError = lastError;
-    const told = [state, lastError, this.#options.feed.label].join('\n');
-    if (told === this.#told) return;
-    this.#told = told;
-    this.#options.onChange();
-  }
-}
-
-const NOTHING_USEFUL = `no frame that can be used came for ${STREAM_LIMITS.uselessMs / 1000} s`;
-
-/** Tells that the broadcast cannot be had from what goes wrong with the stream. */
-class RefusedError extends Error {
-  readonly reason: unknown;
-
-  constructor(reason: unknown) {
-    super('the publication was refused');
-    this.reason = reason;
+  #tellSkipped(ms: number): void {
+    const skippedMs = Math.round(ms);
+    this.#counters.skippedMs += skippedMs;
+    const { logger, broadcast } = this.#options;
+    logger.warn({ broadcast, skippedMs }, `skipped ${Math.round(skippedMs / 1000)} s to the live edge`);
   }
 }

@@ -25,16 +25,17 @@ export class TsStream implements Closable {
   readonly #cutter = new TsCutter();
   #remuxer: TsRemuxer | undefined;
   #fault: AppError | undefined;
+  #kinds: readonly TrackKind[] = [];
   #beganAtMs = -Infinity;
-  #stretches = 0;
+  #skippedFromMs: number | undefined;
 
   constructor(options: TsStreamOptions) {
     this.#options = options;
   }
 
-  /** Stretches that have begun. */
-  get stretches(): number {
-    return this.#stretches;
+  /** The tracks of the stretch at present. */
+  get kinds(): readonly TrackKind[] {
+    return this.#kinds;
   }
 
   /** Media time that has come, whether it was used or not, ms. */
@@ -53,12 +54,16 @@ export class TsStream implements Closable {
 
   /** Takes the next bytes, and uses nothing of them. */
   skip(piece: Buffer): void {
+    this.#skippedFromMs ??= this.mediaMs;
     this.#cutter.push(piece);
   }
 
-  /** Goes on after what was skipped, at the next keyframe. */
-  resume(): void {
+  /** Goes on after what was skipped, at the next keyframe; answers how much media that was, ms. */
+  resume(): number {
+    const skippedMs = this.mediaMs - (this.#skippedFromMs ?? this.mediaMs);
+    this.#skippedFromMs = undefined;
     this.#cutter.restart();
+    return skippedMs;
   }
 
   /** Nothing comes any more: hands on what is held. */
@@ -91,8 +96,8 @@ export class TsStream implements Closable {
     });
     const { video, audio } = program;
     logger.info({ reason, video: video?.codec, audio: audio?.codec }, 'a stretch of a remote stream begins');
-    await outlet.begin(kindsOf(program));
-    this.#stretches += 1;
+    this.#kinds = kindsOf(program);
+    await outlet.begin(this.#kinds);
     this.#remuxer = remuxer;
     void remuxer.done.then((error) => {
       if (this.#remuxer !== remuxer) return;
