@@ -66,8 +66,7 @@ export async function relayRoutes(app: FastifyInstance, options: RelayRoutesOpti
         checkSignature(`${name}/${rendition}/${file}`, request, signer);
         const channel = await options.channel(name, signal);
         if (file !== 'index.m3u8') {
-          const viewer = `${request.ip} ${userAgentOf(request)}`;
-          const media = await channel.media(rendition, file, { viewer, signal });
+          const media = await channel.media(rendition, file, { viewer: viewerOf(request), signal });
           return sendRelayMedia(request, reply, { media, signal, clock });
         }
         const { position, fault } = readDirectives(request.query as Query);
@@ -88,4 +87,9 @@ function checkSignature(path: string, { query }: FastifyRequest, signer: UrlSign
 
 function userAgentOf({ headers }: FastifyRequest): string {
   return (headers['user-agent'] ?? '').slice(0, 200);
+}
+
+/** Tells players apart by their connections: many of them may share an address, and each is at its own place. */
+function viewerOf({ ip, socket }: FastifyRequest): string {
+  return `${ip} ${socket.remotePort}`;
 }
