@@ -12,8 +12,9 @@ import { abortable } from './abortable.ts';
 import { DiscontinuityShifts } from './discontinuity-shifts.ts';
 import { probeAddress } from './first-address-probe.ts';
 import { LadderSource } from './ladder-source.ts';
-import { type FollowerEvent, PlaylistFollower } from './playlist-follower.ts';
+import { PlaylistFollower } from './playlist-follower.ts';
 import { PlaylistLoader } from './playlist-loader.ts';
+import type { FollowerEvent } from './playlist-progress.ts';
 import { lookAt, type StreamKind } from './stream-kind.ts';
 import type { UpstreamLadder } from './upstream-ladder.ts';
 import type { UpstreamSpec } from './upstream-spec.ts';
@@ -61,6 +62,7 @@ export class SharedUpstream implements Closable {
   readonly #stopProbing: () => void;
   readonly #counted = { playlistLoads: 0, unchanged: 0, errors: 0, stale: 0, breaks: 0 };
   #identifying: Promise<StreamKind> | undefined;
+  #isIdentifying = false;
   #streams = 0;
   #probing: Promise<void> | undefined;
   #told = '';
@@ -89,10 +91,11 @@ export class SharedUpstream implements Closable {
 
   /** See `Upstream.kind()`. */
   kind(signal?: AbortSignal): Promise<StreamKind> {
-    this.#identifying ??= this.#identify().catch((thrown: unknown) => {
-      this.#identifying = undefined;
-      throw thrown;
-    });
+    if (this.#identifying === undefined) {
+      this.#isIdentifying = true;
+      this.#identifying = this.#identify().finally(() => (this.#isIdentifying = false));
+      this.#identifying.catch(() => (this.#identifying = undefined));
+    }
     return abortable(this.#identifying, signal);
   }
 
@@ -200,9 +203,9 @@ export class SharedUpstream implements Closable {
 
   get #state(): UpstreamState {
     const held = [...this.#followers.values()].map(({ follower }) => follower).filter(({ isHeld }) => isHeld);
-    if (held.length === 0 && this.#streams === 0 && this.#identifying === undefined) return 'idle';
+    if (held.length === 0 && this.#streams === 0 && !this.#isIdentifying) return 'idle';
     if (this.rotation.isFailing || held.some(({ isStalled }) => isStalled)) return 'failing';
-    if (held.length === 0) return this.#streams > 0 ? 'live' : 'idle';
+    if (held.length === 0) return this.#streams > 0 ? 'live' : 'starting';
     if (held.every(({ current, isRunning }) => current?.ended === true && !isRunning)) return 'ended';
     return held.some(({ current }) => current !== undefined) ? 'live' : 'starting';
   }

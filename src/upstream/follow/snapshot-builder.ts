@@ -31,6 +31,16 @@ export class SnapshotBuilder {
     this.#prefix = prefix;
   }
 
+  /** Whether the playlist had its end when it was first loaded; undefined before that. */
+  get isRecorded(): boolean | undefined {
+    return this.#isRecorded;
+  }
+
+  /** Looks anew whether the playlist is a recording. */
+  begin(): void {
+    this.#isRecorded = undefined;
+  }
+
   /** What has this id in the last snapshot, with its newest address. */
   item(id: string): MediaItem | undefined {
     return this.#items.get(id);
