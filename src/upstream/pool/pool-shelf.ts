@@ -123,7 +123,10 @@ export class PoolShelf {
     if (entry.isWasted) this.#waste(entry.prefetchedBy, entry.bytes.length);
   }
 
-  /** Reads back what is on disk; false if it cannot be read. */
+  /**
+   * Reads back what is on disk; false if it cannot be read.
+   * @throws UpstreamFailure `too-large` if there is no room for it
+   */
   async restore(entry: PoolEntry): Promise<boolean> {
     const known = this.#onDisk.get(entry.id);
     this.#onDisk.delete(entry.id);
@@ -134,6 +137,7 @@ export class PoolShelf {
     entry.contentType = known?.contentType;
     entry.size = bytes.length;
     entry.bytes.append(bytes);
+    this.grown(entry);
     return true;
   }
 

@@ -60,6 +60,15 @@ describe('SegmentPool with a disk', () => {
     expect(rig.pool.stats).toMatchObject({ hits: 1, misses: 4, fetchedBytes: 1_200_000, diskBytes: 600_000 });
   });
 
+  it('reads nothing back that there is no memory for', async () => {
+    for (const id of ['a', 'b', 'c']) await load(id);
+    const held = [open('b'), open('c')];
+    await Promise.all(held.map((media) => media.whole()));
+    const again = open('a');
+    await expect(again.whole()).rejects.toThrow(/raise pull.memoryMb/);
+    expect([again.origin, rig.pool.stats.bytes, rig.paths.length]).toEqual(['disk', 600_000, 3]);
+  });
+
   it('fetches anew what the disk has lost', async () => {
     for (const id of ['a', 'b', 'c']) await load(id);
     disk.delete('a');
