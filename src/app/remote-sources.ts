@@ -37,6 +37,11 @@ interface Neighbours {
   readonly hide: (...secrets: string[]) => void;
 }
 
+const HEADERS_TIMEOUT_MS = 5_000;
+/** Requests to all sources together at a time. */
+const MIN_REQUESTS = 64;
+const REQUESTS_PER_SOURCE = 4;
+
 /** Data flows from the top of this function to its bottom: addresses become upstreams, those broadcasts or relays. */
 export async function openRemoteSources(parts: Parts, neighbours: Neighbours): Promise<RemoteSources> {
   const { config, clock, logger, own } = parts;
@@ -45,7 +50,14 @@ export async function openRemoteSources(parts: Parts, neighbours: Neighbours): P
   const { guard, pool } = media;
   const hosts = new HostAllowList(pull.allowHosts);
   const onFailure = (detail: string): void => logger.debug({ detail }, 'a source could not be fetched');
-  const client = own(new RemoteClient({ guard, clock, onFailure, maxPerHost: pull.maxPerHost }));
+  const client = own(
+    new RemoteClient({
+      ...{ guard, clock, onFailure, maxPerHost: pull.maxPerHost },
+      headersTimeoutMs: HEADERS_TIMEOUT_MS,
+      // A continuous stream holds its turn for ever.
+      maxTotal: Math.max(MIN_REQUESTS, REQUESTS_PER_SOURCE * pull.maxActive),
+    }),
+  );
   const hub = own(new UpstreamHub({ client, pool, clock, logger, ...pull }));
   const runs = new SourceRuns<Upstream, RelayChannel>({
     openUpstream: (spec) => hub.open(spec),
