@@ -5,7 +5,7 @@ import type { Closable } from '../util/closer.ts';
 import type { Logger } from '../util/logger.ts';
 import { addressesOf } from './source-address.ts';
 import type { FilmPaths, RunRequest, RunStatus, SourceRun } from './source-run.ts';
-import { type SourceUpstream, tellable, UpstreamUse } from './source-upstream.ts';
+import { countersOf, type SourceUpstream, tellable, UpstreamUse } from './source-upstream.ts';
 
 /** Publishes a source until it ends: a `Puller` is one. It runs from its construction on. */
 export interface SourcePuller extends Closable {
@@ -66,12 +66,11 @@ export class LadderRun<Upstream extends SourceUpstream> implements SourceRun {
   status(): RunStatus {
     const use = this.#use?.status();
     const pulled = this.#puller?.status();
+    const { failovers = pulled?.failovers ?? 0, address = pulled?.address } = use ?? {};
     return {
-      ...{ state: 'starting', failovers: 0 },
-      ...use,
-      ...pulled,
-      lastError: pulled?.lastError ?? use?.lastError,
-      counters: { ...use?.counters, ...pulled?.counters },
+      ...{ state: pulled?.state ?? 'starting', address, failovers, lastError: pulled?.lastError ?? use?.lastError },
+      // What a puller tells of a shared upstream began before this run.
+      counters: countersOf({ ...pulled?.counters, ...use?.counters }),
       ...this.#outcome,
     };
   }

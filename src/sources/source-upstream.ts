@@ -43,7 +43,7 @@ export class UpstreamUse {
   constructor(upstream: SourceUpstream, onChange: () => void) {
     const { counters, failovers } = upstream.status();
     this.upstream = upstream;
-    this.#before = numbersOf(counters);
+    this.#before = countersOf(counters);
     this.#failoversBefore = failovers;
     upstream.onChange(onChange);
   }
@@ -51,9 +51,10 @@ export class UpstreamUse {
   /** What it did since the run began. */
   status(): Pick<RunStatus, 'address' | 'failovers' | 'lastError' | 'counters'> {
     const { address, failovers, lastError, counters } = this.upstream.status();
-    const since = Object.entries(numbersOf(counters))
-      .filter(([name]) => name !== 'failovers')
-      .map(([name, value]) => [name, value - (this.#before[name] ?? 0)]);
+    const since = Object.entries(countersOf(counters)).map(([name, total]) => [
+      name,
+      total - (this.#before[name] ?? 0),
+    ]);
     return {
       ...{ address, failovers: failovers - this.#failoversBefore, lastError },
       counters: Object.fromEntries(since) as Record<string, number>,
@@ -86,8 +87,11 @@ export function tellable(error: unknown, logger: Logger): string {
   return 'the server failed to run it; its log says why';
 }
 
-function numbersOf(counters: object): Readonly<Record<string, number>> {
+/** The totals among what something tells; failovers are told by themselves. */
+export function countersOf(told: object): Readonly<Record<string, number>> {
   return Object.fromEntries(
-    Object.entries(counters).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+    Object.entries(told).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'failovers',
+    ),
   );
 }

@@ -128,7 +128,9 @@ describe('a ladder run', () => {
     const before = changes;
     upstream.change({ address: 'b' });
     expect(changes).toBe(before + 1);
-    pullers[0]!.told = { state: 'live', failovers: 1, address: 'b', counters: { skips: 2 } };
+    // A puller tells all that a shared upstream ever did.
+    const counters = { hits: 8, failovers: 4, skips: 2 };
+    pullers[0]!.told = { state: 'live', failovers: 4, address: 'b', counters };
     expect(run.status()).toEqual({
       ...{ state: 'live', address: 'b', failovers: 1, lastError: 'it answered 503', counters: { hits: 3, skips: 2 } },
     });
