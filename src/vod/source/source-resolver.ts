@@ -1,4 +1,5 @@
 import { AppError } from '../../util/errors.ts';
+import { FilmShelf } from './film/film-shelf.ts';
 import { LocalSource } from './local-source.ts';
 import { type MediaListing, listMedia } from './media-listing.ts';
 import { MediaRoots } from './media-roots.ts';
@@ -22,6 +23,7 @@ export interface SourceResolverOptions {
 export class SourceResolver {
   readonly #roots: MediaRoots;
   readonly #remote: RemoteAccess | undefined;
+  readonly #films = new FilmShelf();
 
   constructor({ mediaRoots, remote }: SourceResolverOptions) {
     this.#roots = new MediaRoots(mediaRoots);
@@ -47,7 +49,7 @@ export class SourceResolver {
       );
     }
     if (this.#remote === undefined) throw new AppError('FORBIDDEN', 'remote sources may not be played by this server');
-    return openRemote(this.#remote, source, signal);
+    return openRemote(this.#remote, this.#films, source, signal);
   }
 
   /**

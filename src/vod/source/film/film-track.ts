@@ -1,6 +1,8 @@
+import type { ByteRange } from '../../../upstream/playlist/byte-range.ts';
 import type { Key } from '../../../upstream/playlist/key.ts';
 import type { MediaPlaylist } from '../../../upstream/playlist/media-playlist.ts';
 import type { MediaMap, Segment } from '../../../upstream/playlist/segment.ts';
+import { sequenceIv } from '../../../upstream/pool/decrypt.ts';
 import { AppError } from '../../../util/errors.ts';
 import { EncryptedMediaError } from '../encrypted-media.ts';
 import type { InputPlace } from '../media-source.ts';
@@ -12,10 +14,20 @@ const END_SEGMENTS = 2;
 const EXACT_VERSION = 3;
 const ROUNDED_LEAD_MS = 12_000;
 
+/** Something to be fetched, and what it is encrypted with. Holds nothing of the playlist's text. */
+export interface FilmPiece {
+  readonly href: string;
+  readonly byteRange: ByteRange | undefined;
+  readonly durationMs: number;
+  /** AES-128. */
+  readonly key: { readonly href: string; readonly iv: Buffer } | undefined;
+}
+
 /** A playlist that is a film: it has its end, and one timeline from its first segment to its last. Immutable. */
 export interface FilmTrack {
-  readonly segments: readonly Segment[];
-  readonly container: 'mpegts' | 'mp4';
+  readonly segments: readonly FilmPiece[];
+  /** The initialisation section; fragmented MP4 has one, MPEG-TS has none. */
+  readonly init: FilmPiece | undefined;
   /** When each segment begins as the durations tell, ms; one more for the end. */
   readonly startsMs: Float64Array;
   /** How far the durations may be wrong because they are rounded, ms. */
@@ -26,16 +38,20 @@ export interface FilmTrack {
  * Takes a playlist for a film.
  * @throws AppError `BAD_MEDIA` if it has no end, is broken, or encrypted in a way that needs more than a key
  */
-export function filmTrack(playlist: MediaPlaylist): FilmTrack {
-  const { segments, ended, type, iFramesOnly, version } = playlist;
+export function filmTrack({ segments, ended, type, iFramesOnly, version }: MediaPlaylist): FilmTrack {
   if (!ended && type !== 'vod') throw new AppError('BAD_MEDIA', `the playlist has no end, so it is no film; ${ADVICE}`);
   const [first] = segments;
   if (first === undefined || iFramesOnly) throw new AppError('BAD_MEDIA', 'the playlist has no segments to be played');
   for (const segment of segments) checkSegment(segment, first);
   const startsMs = new Float64Array(segments.length + 1);
   segments.forEach(({ durationMs }, index) => (startsMs[index + 1] = (startsMs[index] ?? 0) + durationMs));
-  const leadMs = version < EXACT_VERSION ? ROUNDED_LEAD_MS : 0;
-  return Object.freeze({ segments, container: first.map === undefined ? 'mpegts' : 'mp4', startsMs, leadMs });
+  const { map } = first;
+  return Object.freeze({
+    segments: Object.freeze(segments.map((segment) => pieceOf(segment, segment.sequence))),
+    init: map && pieceOf({ ...map, durationMs: 0 }, 0),
+    startsMs,
+    leadMs: version < EXACT_VERSION ? ROUNDED_LEAD_MS : 0,
+  });
 }
 
 /** The segment to begin with so that nothing is missed from a place on. */
@@ -55,12 +71,22 @@ export function segmentAt({ segments, startsMs, leadMs }: FilmTrack, from: Input
   return low;
 }
 
-/** What tells a track from others although addresses of its segments may change: paths without query, and durations. */
-export function fingerprintOf({ segments }: FilmTrack): unknown[] {
-  return segments.map(({ uri, byteRange, durationMs, map }) => [
-    ...[uri.pathname, byteRange?.offset, byteRange?.length, durationMs],
-    ...[map?.uri.pathname, map?.byteRange?.offset],
+/** What tells a track from others although the queries of addresses may change: their paths, and durations. */
+export function fingerprintOf({ segments, init }: FilmTrack): unknown[] {
+  return [...segments, ...(init === undefined ? [] : [init])].map(({ href, byteRange, durationMs }) => [
+    ...[new URL(href).pathname, byteRange?.offset, byteRange?.length, durationMs],
   ]);
+}
+
+function pieceOf(
+  { uri, byteRange, durationMs, key }: Pick<Segment, (keyof FilmPiece & keyof Segment) | 'uri'>,
+  sequence: number,
+): FilmPiece {
+  const keyHref = key?.uri?.href;
+  return Object.freeze({
+    ...{ href: uri.href, byteRange, durationMs },
+    key: keyHref === undefined ? undefined : { href: keyHref, iv: key?.iv ?? sequenceIv(sequence) },
+  });
 }
 
 function checkSegment(segment: Segment, first: Segment): void {
@@ -72,8 +98,8 @@ function checkSegment(segment: Segment, first: Segment): void {
       : 'is made of several films (EXT-X-DISCONTINUITY), e.g. with advertisements';
     throw new AppError('BAD_MEDIA', `the playlist ${what}, so that its times do not go on; ${ADVICE}`);
   }
-  if (keys.length > 0 && !isPlain(key)) throw new EncryptedMediaError();
-  if (map?.key !== undefined && !isPlain(map.key)) throw new EncryptedMediaError();
+  const isProtected = keys.length > 0 && !isPlain(key);
+  if (isProtected || (map?.key !== undefined && !isPlain(map.key))) throw new EncryptedMediaError();
 }
 
 function isPlain(key: Key | undefined): boolean {

@@ -1,22 +1,29 @@
 import { createHash } from 'node:crypto';
-import { type RemoteUrl, remoteUrl } from '../../../remote/remote-url.ts';
+import type { RemoteUrl } from '../../../remote/remote-url.ts';
 import { SourceFetcher } from '../../../upstream/pool/source-fetcher.ts';
 import type { ByteSource } from '../../../util/byte-source.ts';
 import { AppError, type ErrorCode, reasonOf } from '../../../util/errors.ts';
 import { streamInput } from '../input-options.ts';
 import type { FfmpegInput, InputPlace, MediaSource } from '../media-source.ts';
 import type { RemoteAccess } from '../remote-source.ts';
-import { FilmReader } from './film-reader.ts';
-import { type FilmTrack, fingerprintOf, segmentAt } from './film-track.ts';
+import { FilmReader, type KnownTrack } from './film-reader.ts';
+import { sampleOf } from './film-sample.ts';
+import type { FilmShelf } from './film-shelf.ts';
+import { fingerprintOf, segmentAt } from './film-track.ts';
 import { type Film, loadFilm } from './load-film.ts';
 
-/** How much of the first and of the last segment tells a film from others. */
-const SAMPLE_BYTES = 64 * 1024;
 /** Newer addresses are not looked for more often than that. */
 const RENEW_EACH_MS = 5_000;
 
 /** What is the playlist's own fault, so that it has to be named. */
 const REFUSALS = new Set<ErrorCode>(['BAD_MEDIA', 'FORBIDDEN']);
+
+/** What a playlist is read with; all stay the owner's. */
+export interface PlaylistSourceOptions {
+  readonly access: RemoteAccess;
+  readonly shelf: FilmShelf;
+  readonly target: RemoteUrl;
+}
 
 let opened = 0;
 
@@ -30,28 +37,26 @@ export class PlaylistSource implements MediaSource {
   readonly label: string;
   readonly identity: string;
   readonly sizeBytes = 0;
-  readonly #access: RemoteAccess;
+  /** True if the sound is in a playlist of its own. */
+  readonly hasSoundApart: boolean;
+  readonly #options: PlaylistSourceOptions;
   readonly #fetcher: SourceFetcher;
-  readonly #target: RemoteUrl;
+  readonly #facts: string;
   readonly #name = `film-${(opened += 1)}`;
-  #film: Film;
   #renewals = 0;
-  #renewing: Promise<boolean> | undefined;
+  #renewing: Promise<Film | undefined> | undefined;
   #renewedMs = -Infinity;
 
-  private constructor(access: RemoteAccess, fetcher: SourceFetcher, target: RemoteUrl, film: Film, sample: string) {
-    this.#access = access;
-    this.#fetcher = fetcher;
-    this.#target = target;
-    this.#film = film;
-    this.label = target.label;
+  private constructor(options: PlaylistSourceOptions, fetcher: SourceFetcher, film: Film, sample: string) {
+    const { target, shelf } = options;
     const { origin, pathname } = target.url;
-    this.identity = `playlist:${hashOf([origin, pathname, factsOf(film), sample])}`;
-  }
-
-  /** True if the sound is in a playlist of its own. */
-  get hasSoundApart(): boolean {
-    return this.#film.audio !== undefined;
+    this.#options = options;
+    this.#fetcher = fetcher;
+    this.#facts = factsOf(film);
+    this.label = target.label;
+    this.hasSoundApart = film.audio !== undefined;
+    this.identity = `playlist:${hashOf([origin, pathname, this.#facts, sample])}`;
+    shelf.put(this.#name, film);
   }
 
   /**
@@ -59,12 +64,12 @@ export class PlaylistSource implements MediaSource {
    * @throws AppError `FORBIDDEN` for an address that may not be fetched, `BAD_MEDIA` if it is no film that can be played,
    *   `UNAVAILABLE` if something cannot be fetched
    */
-  static async open(access: RemoteAccess, target: RemoteUrl, signal?: AbortSignal): Promise<PlaylistSource> {
-    const { client, clock } = access;
-    const fetcher = new SourceFetcher({ client, clock, addresses: [target] });
+  static async open(options: PlaylistSourceOptions, signal?: AbortSignal): Promise<PlaylistSource> {
+    const { access, target } = options;
+    const fetcher = new SourceFetcher({ client: access.client, clock: access.clock, addresses: [target] });
     try {
       const film = await loadFilm(fetcher, target, signal);
-      return new PlaylistSource(access, fetcher, target, film, await sampleOf(fetcher, film, signal));
+      return new PlaylistSource(options, fetcher, film, await sampleOf(fetcher, film.video, signal));
     } catch (thrown) {
       if (!(thrown instanceof AppError) || !REFUSALS.has(thrown.code)) throw thrown;
       throw new AppError(thrown.code, `"${target.label}" cannot be played: ${thrown.message}`, { cause: thrown });
@@ -72,95 +77,75 @@ export class PlaylistSource implements MediaSource {
   }
 
   async openInput({ track = 'video', from }: InputPlace = {}): Promise<FfmpegInput> {
-    const { relay, pool, keys } = this.#access;
-    const isApart = track === 'audio' && this.hasSoundApart;
-    const current = (): FilmTrack => (isApart ? this.#film.audio : undefined) ?? this.#film.video;
-    const reader = new FilmReader({
-      ...{ pool, keys, fetcher: this.#fetcher },
-      track: () => ({ track: current(), name: `${this.#name}/${this.#renewals}/${isApart ? 'audio' : 'video'}` }),
-      renew: () => this.#renew(),
-    });
-    const first = segmentAt(current(), from);
+    const { relay, pool, keys } = this.#options.access;
+    const known = this.#known(await this.#film(), track);
+    const renew = async (old: KnownTrack): Promise<KnownTrack | undefined> => {
+      const newest = this.#known(await this.#film(), track);
+      if (newest.name !== old.name) return newest;
+      const film = await this.#renew();
+      return film && this.#known(film, track);
+    };
+    const reader = new FilmReader({ pool, keys, fetcher: this.#fetcher, known, renew });
+    const first = segmentAt(known.track, from);
     let fault: AppError | undefined;
     const relayed = await relay.registerStream(async function* (signal) {
       try {
         yield* reader.read(first, signal);
       } catch (thrown) {
-        if (!signal.aborted)
-          fault ??= thrown instanceof AppError ? thrown : new AppError('UNAVAILABLE', reasonOf(thrown));
-        throw thrown;
+        const error = thrown instanceof AppError ? thrown : new AppError('UNAVAILABLE', reasonOf(thrown));
+        if (!signal.aborted) fault ??= error;
+        throw error;
       }
     });
-    return {
-      ...streamInput(relayed.url, current().container),
-      release: () => relayed.release(),
-      fault: () => fault,
-    };
+    const format = known.track.init === undefined ? 'mpegts' : 'mp4';
+    return { ...streamInput(relayed.url, format), release: () => relayed.release(), fault: () => fault };
   }
 
   openBytes(): Promise<ByteSource> {
     return Promise.reject(new AppError('INTERNAL', 'a playlist cannot be read like a file'));
   }
 
-  /** Loads the playlist again, once for all who ask meanwhile; false if that was done a moment ago, or it is another film. */
-  #renew(): Promise<boolean> {
-    this.#renewing ??= this.#load().finally(() => (this.#renewing = undefined));
-    return this.#renewing;
+  #known({ video, audio }: Film, track: 'video' | 'audio'): KnownTrack {
+    const apart = track === 'audio' ? audio : undefined;
+    const name = `${this.#name}/${this.#renewals}/${apart === undefined ? 'video' : 'audio'}`;
+    return { track: apart ?? video, name };
   }
 
-  async #load(): Promise<boolean> {
-    const nowMs = this.#access.clock.nowMs();
-    if (nowMs - this.#renewedMs < RENEW_EACH_MS) return false;
-    this.#renewedMs = nowMs;
-    const film = await loadFilm(this.#fetcher, this.#target).catch(() => undefined);
-    if (film === undefined || hashOf(factsOf(film)) !== hashOf(factsOf(this.#film))) return false;
-    this.#film = film;
-    this.#renewals += 1;
-    return true;
+  async #film(): Promise<Film> {
+    const film = this.#options.shelf.get(this.#name) ?? (await this.#load());
+    if (film !== undefined) return film;
+    throw new AppError('UNAVAILABLE', `"${this.label}" cannot be loaded again, or has changed meanwhile; play it anew`);
+  }
+
+  /** Loads the playlist again for newer addresses, once for all who ask meanwhile, and not more often than some seconds. */
+  #renew(): Promise<Film | undefined> {
+    const nowMs = this.#options.access.clock.nowMs();
+    if (this.#renewing === undefined && nowMs - this.#renewedMs >= RENEW_EACH_MS) {
+      this.#renewedMs = nowMs;
+      this.#renewing = this.#load()
+        .then((film) => {
+          if (film !== undefined) this.#renewals += 1;
+          return film;
+        })
+        .finally(() => (this.#renewing = undefined));
+    }
+    return this.#renewing ?? Promise.resolve(undefined);
+  }
+
+  /** `undefined` if it cannot be loaded, or is another film by now. */
+  async #load(): Promise<Film | undefined> {
+    const { target, shelf } = this.#options;
+    const film = await loadFilm(this.#fetcher, target).catch(() => undefined);
+    if (film === undefined || factsOf(film) !== this.#facts) return undefined;
+    shelf.put(this.#name, film);
+    return film;
   }
 }
 
-function factsOf({ video, audio }: Film): unknown[] {
-  return [fingerprintOf(video), audio && fingerprintOf(audio)];
+function factsOf({ video, audio }: Film): string {
+  return hashOf([fingerprintOf(video), audio && fingerprintOf(audio)]);
 }
 
 function hashOf(facts: unknown): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
-}
-
-/** Paths and durations alone may be those of many films: what is in them is looked at as well. */
-async function sampleOf(fetcher: SourceFetcher, { video }: Film, signal: AbortSignal | undefined): Promise<string> {
-  const ends = [...new Set([video.segments[0], video.segments.at(-1)])].filter((segment) => segment !== undefined);
-  const samples = ends.map(async ({ uri, byteRange, durationMs }) => {
-    const offset = byteRange?.offset ?? 0;
-    const length = Math.min(SAMPLE_BYTES, byteRange?.length ?? SAMPLE_BYTES);
-    const response = await fetcher.open(remoteUrl(uri), {
-      ...{
-        headers: { range: `bytes=${offset}-${offset + length - 1}` },
-        timeoutMs: Math.max(10_000, durationMs),
-        signal,
-      },
-    });
-    try {
-      return await beginningOf(response.pieces(), response.status === 206 ? 0 : offset, length);
-    } catch (thrown) {
-      throw fetcher.failed(remoteUrl(uri), thrown);
-    } finally {
-      response.close();
-    }
-  });
-  return hashOf((await Promise.all(samples)).map((bytes) => bytes.toString('base64')));
-}
-
-async function beginningOf(pieces: AsyncIterable<Buffer>, skip: number, length: number): Promise<Buffer> {
-  const kept: Buffer[] = [];
-  let [toSkip, left] = [skip, length];
-  for await (const piece of pieces) {
-    const wanted = piece.subarray(Math.min(toSkip, piece.length)).subarray(0, left);
-    toSkip = Math.max(0, toSkip - piece.length);
-    kept.push(Buffer.from(wanted));
-    left -= wanted.length;
-    if (left === 0) break;
-  }
-  return Buffer.concat(kept);
 }
