@@ -1,4 +1,4 @@
-import type { SourceState } from './source-report.ts';
+import type { SourceState } from './source-run.ts';
 
 /** Something that happened to a source. */
 export interface SourceEvent {

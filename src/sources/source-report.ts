@@ -2,10 +2,7 @@ import type { Clock } from '../util/clock.ts';
 import { AppError, toError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import type { SourceEvent } from './source-events.ts';
-import type { RunStatus } from './source-run.ts';
-
-/** How a source is doing; `idle`: nothing runs and nothing is wanted. */
-export type SourceState = 'idle' | RunStatus['state'];
+import type { RunStatus, SourceState } from './source-run.ts';
 
 /** What went wrong, and when. */
 export interface SourceFault {

@@ -4,6 +4,9 @@ import type { Closable } from '../util/closer.ts';
 /** `waiting`: no address answers at present, another one is tried; `film`: it is played as a file from now on. */
 export type RunState = 'starting' | 'live' | 'waiting' | 'ended' | 'failed' | 'film';
 
+/** How a source is doing; `idle`: nothing runs and nothing is wanted. */
+export type SourceState = 'idle' | RunState;
+
 /** How a run of a source is going. */
 export interface RunStatus {
   readonly state: RunState;

@@ -1,5 +1,5 @@
 import { addressesOf, addressLabel } from './source-address.ts';
-import type { SourceState } from './source-report.ts';
+import type { SourceState } from './source-run.ts';
 import type { Source } from './source.ts';
 
 /** A source as its owner may see it: nothing of credentials, queries and headers. */

@@ -7,8 +7,8 @@ import type { Logger } from '../util/logger.ts';
 import { broadcastOfSource } from './source-address.ts';
 import type { SourceEvent } from './source-events.ts';
 import type { ActiveSource } from './source-limits.ts';
-import { type SourceFault, SourceReport, type SourceState } from './source-report.ts';
-import type { FilmPaths, RelayRun, RunFactory, RunStatus, SourceRun } from './source-run.ts';
+import { type SourceFault, SourceReport } from './source-report.ts';
+import type { FilmPaths, RelayRun, RunFactory, RunStatus, SourceRun, SourceState } from './source-run.ts';
 
 interface SourceOptions<Channel> {
   readonly entry: SourceEntry;

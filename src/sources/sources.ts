@@ -7,11 +7,10 @@ import type { Logger } from '../util/logger.ts';
 import { broadcastOfSource, secretsOf } from './source-address.ts';
 import type { SourceEvent } from './source-events.ts';
 import { makeRoom, type SourceLimits } from './source-limits.ts';
-import type { RunFactory } from './source-run.ts';
+import type { RunFactory, SourceState } from './source-run.ts';
 import { type AddressRules, checkSource } from './source-rules.ts';
 import { SourceStore } from './source-store.ts';
 import { type SourceView, viewSource } from './source-view.ts';
-import type { SourceState } from './source-report.ts';
 import { Source } from './source.ts';
 
 interface SourcesOptions<Channel> {
