@@ -3,6 +3,7 @@ import type { FfmpegBinary } from '../ffmpeg/ffmpeg-binary.ts';
 import type { HlsOrigin } from '../hls/hls-origin.ts';
 import { HostAllowList } from '../ingest/pull/host-allow-list.ts';
 import { LadderPull } from '../ingest/pull/ladder-pull.ts';
+import { ProtocolFeed } from '../ingest/pull/protocol-feed.ts';
 import { httpFeed } from '../ingest/pull/stream-feed.ts';
 import { StreamPull } from '../ingest/pull/stream-pull.ts';
 import type { Publishers } from '../ingest/publishers.ts';
@@ -10,12 +11,11 @@ import type { SourceFigures } from '../observability/source-figures.ts';
 import { RelayChannel } from '../relay/relay-channel.ts';
 import type { UrlSigner } from '../relay/url-signer.ts';
 import { RemoteClient } from '../remote/remote-client.ts';
-import { type PullTarget, type SourcePuller } from '../sources/ladder-run.ts';
+import type { LadderRunParts } from '../sources/ladder-run.ts';
 import { SourceRuns } from '../sources/source-runs.ts';
 import { Sources } from '../sources/sources.ts';
 import type { Upstream } from '../upstream/follow/upstream.ts';
 import { UpstreamHub } from '../upstream/follow/upstream-hub.ts';
-import { AppError } from '../util/errors.ts';
 import type { VodSessions } from '../vod/session/vod-sessions.ts';
 import type { Parts } from './parts.ts';
 import type { RemoteMedia } from './remote-media.ts';
@@ -61,7 +61,7 @@ export async function openRemoteSources(parts: Parts, neighbours: Neighbours): P
   const hub = own(new UpstreamHub({ client, pool, clock, logger, ...pull }));
   const runs = new SourceRuns<Upstream, RelayChannel>({
     openUpstream: (spec) => hub.open(spec),
-    ...pullers(parts, neighbours),
+    ...pullers(parts, neighbours, hosts),
     openFilm: async (source, user, signal) => {
       const { playlist, watch } = await films.start({ source, ...(user !== undefined && { user }) }, signal);
       return { playlist, watch };
@@ -89,15 +89,18 @@ export async function openRemoteSources(parts: Parts, neighbours: Neighbours): P
 function pullers(
   { config, clock, logger }: Parts,
   { binary, media: { keys }, publishers }: Neighbours,
-): Record<'pullPlaylists' | 'pullStream', (upstream: Upstream, target: PullTarget) => SourcePuller> & {
-  pullProtocol: (urls: readonly string[], target: PullTarget) => SourcePuller;
-} {
+  hosts: HostAllowList,
+): Pick<LadderRunParts<Upstream>, 'pullPlaylists' | 'pullStream' | 'pullProtocol'> {
+  const { failuresBeforeNext } = config.pull;
   const common = { gate: publishers.trusted, binary, burstMs: config.hls.segmentTargetMs, clock, logger };
   return {
     pullPlaylists: (upstream, target) => new LadderPull({ upstream, keys, ...target, ...common }),
     pullStream: (upstream, target) => new StreamPull({ feed: httpFeed(upstream), ...target, ...common }),
-    pullProtocol: () => {
-      throw new AppError('UNAVAILABLE', 'rtsp, srt and rtmp sources cannot be played');
+    pullProtocol: (urls, target) => {
+      const feed = new ProtocolFeed({ urls, hosts, binary, clock, logger, failuresBeforeNext });
+      const pull = new StreamPull({ feed, ...target, ...common });
+      const done = pull.done.finally(() => feed.close());
+      return { done, status: () => pull.status(), close: () => pull.close().then(() => done) };
     },
   };
 }
