@@ -98,9 +98,7 @@ function pullers(
     pullStream: (upstream, target) => new StreamPull({ feed: httpFeed(upstream), ...target, ...common }),
     pullProtocol: (urls, target) => {
       const feed = new ProtocolFeed({ urls, hosts, binary, clock, logger, failuresBeforeNext });
-      const pull = new StreamPull({ feed, ...target, ...common });
-      const done = pull.done.finally(() => feed.close());
-      return { done, status: () => pull.status(), close: () => pull.close().then(() => done) };
+      return new StreamPull({ feed, ...target, ...common });
     },
   };
 }
