@@ -1,13 +1,12 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { tooLarge } from '../../remote/remote-response.ts';
 import { UpstreamFailure } from '../../remote/upstream-failure.ts';
 
 /**
- * Unpacks gzip piece by piece; however much it claims to hold, no more than `maxBytes` are ever unpacked.
- * @throws UpstreamFailure `too-large`, or `bad-answer` for broken data; whatever `pieces` throws
+ * Unpacks gzip piece by piece, little more than is asked for: whoever asks counts what comes, as it may never end.
+ * @throws UpstreamFailure `bad-answer` for broken data; whatever `pieces` throws
  */
-export async function* gunzipped(pieces: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+export async function* gunzipped(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const source = Readable.from(pieces);
   const gunzip = createGunzip();
   let broken: unknown;
@@ -16,12 +15,7 @@ export async function* gunzipped(pieces: AsyncIterable<Buffer>, maxBytes: number
     gunzip.destroy(error);
   });
   try {
-    let bytes = 0;
-    for await (const piece of source.pipe(gunzip) as AsyncIterable<Buffer>) {
-      bytes += piece.length;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      yield piece;
-    }
+    yield* source.pipe(gunzip) as AsyncIterable<Buffer>;
   } catch (thrown) {
     const isData = broken === undefined && String((thrown as NodeJS.ErrnoException).code).startsWith('Z_');
     throw isData ? new UpstreamFailure('bad-answer', 'the web server sends broken gzip data') : thrown;

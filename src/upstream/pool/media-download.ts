@@ -105,7 +105,7 @@ export class MediaDownload {
       const whole = wanted.length === undefined ? undefined : into.length + wanted.length;
       if ((whole ?? 0) > maxBytes) throw tooLarge(maxBytes);
       this.#options.onHead({ size: whole, contentType: response.header('content-type') });
-      await this.#read(response, wanted, maxBytes);
+      await this.#read(response, wanted);
     } finally {
       response.close();
     }
@@ -151,14 +151,13 @@ export class MediaDownload {
     return { skip: 0, length: end - start + 1 };
   }
 
-  async #read(response: RemoteResponse, { skip, length }: Wanted, maxBytes: number): Promise<void> {
+  async #read(response: RemoteResponse, { skip, length }: Wanted): Promise<void> {
     const { into, onBytes } = this.#options;
     let toSkip = skip;
     let left = length ?? Infinity;
     for await (const piece of response.pieces()) {
       const wanted = piece.subarray(Math.min(toSkip, piece.length)).subarray(0, left);
       toSkip = Math.max(0, toSkip - piece.length);
-      if (into.length + wanted.length > maxBytes) throw tooLarge(maxBytes);
       into.append(wanted);
       onBytes(wanted.length);
       left -= wanted.length;

@@ -94,7 +94,7 @@ export class SourceFetcher {
       this.#checkStatus(target, response);
       const isZipped = /^(x-)?gzip$/i.test(response.header('content-encoding')?.trim() ?? '');
       if (!isZipped) this.#checkEncoding(target, response);
-      const pieces = isZipped ? gunzipped(response.pieces(), maxBytes) : response.pieces();
+      const pieces = isZipped ? gunzipped(response.pieces()) : response.pieces();
       const text = (await gathered(pieces, maxBytes)).toString('utf8');
       return { status: 'ok', text, finalUrl: response.url, validators: validatorsOf(response) };
     } catch (thrown) {

@@ -102,6 +102,16 @@ describe('what is fetched', () => {
     expect(rig.server.seen).toHaveLength(2);
   });
 
+  it('is tried again when less comes than was announced for a part', async () => {
+    answers((_request, response) => {
+      response.writeHead(206, { 'content-range': `bytes 1000-5999/${rig.bytes.length}`, etag: rig.server.etag });
+      response.end(rig.bytes.subarray(1_000, 3_000));
+    }, false);
+    const byteRange = { offset: 1_000, length: 5_000 };
+    expect(await fetched({ byteRange })).toEqual(rig.bytes.subarray(1_000, 6_000));
+    expect(rig.server.seen.map(({ range }) => range)).toEqual(['bytes=1000-5999', 'bytes=3000-5999']);
+  });
+
   it.each([500, 503, 429])('is tried again after status %i, up to three times', async (code) => {
     answers(status(code), status(code), status(code), false);
     expect((await fetched()).equals(rig.bytes)).toBe(true);

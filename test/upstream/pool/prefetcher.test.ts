@@ -98,6 +98,19 @@ describe('Prefetcher', () => {
     expect(prefetcher.stats).toMatchObject({ hits: 1, misses: 1, wastedBytes: 0 });
   });
 
+  it('asks for the next one before the one that is waited for has come', async () => {
+    prefetcher.update(playlist(0, 9));
+    rig.hold({ only: /\/1$/, after: 290_000 });
+    await play(0);
+    await until('most of it', () => rig.pool.stats.fetchedBytes === rig.bytes.length + 290_000);
+    const asked = ask(1);
+    await rig.isAskedFor('/2');
+    expect([asked.origin, rig.held]).toEqual(['flight', ['/1']]);
+    await rig.finish('/1', 290_000);
+    await asked.whole();
+    expect(await settled()).toBe('0 1 2 3 4');
+  });
+
   it('gives up at a seek what nobody will want, and starts with what was asked for at once', async () => {
     prefetcher.update(playlist(0, 30));
     rig.hold({ only: /\/1$/ });
@@ -204,6 +217,7 @@ describe('Prefetcher', () => {
     await play(20, 'ben');
     await until('the fetch to be given up', () => !rig.held.includes('/1') || rig.paths.length > 3);
     expect(rig.paths.slice(0, 3)).toEqual(['/0', '/1', '/20']);
+    expect(rig.failures[0]).toMatch(/\/1: it was aborted/);
   });
 
   it('does not look ahead of what the playlist does not list', async () => {
