@@ -23,6 +23,8 @@ export interface PlaylistLoad {
   readonly holdsNext: boolean;
 }
 
+type FetchOptions = NonNullable<Parameters<SourceFetcher['text']>[1]>;
+
 /** What is kept from one load to the next at the same address. */
 interface Place {
   readonly turn: number;
@@ -65,18 +67,17 @@ export class PlaylistLoader {
     const place = await this.#placeAt(address, signal);
     const held = this.#heldUrl(place);
     try {
-      const answer = place.loaded ?? (await this.#fetch(place, held, signal));
+      const answer = place.loaded ?? (await this.#answer(place, held, signal));
       place.loaded = undefined;
       const playlist = answer && this.#changed(place, answer);
-      if (held !== undefined) place.blockingFailures = 0;
       return { playlist, wasHeld: held !== undefined, holdsNext: this.#heldUrl(place) !== undefined };
     } catch (thrown) {
-      if (held !== undefined) place.blockingFailures += 1;
-      if (thrown instanceof UpstreamFailure && EXPIRED.has(thrown.status ?? 0)) {
-        this.forget();
-        this.#ladder.forget(address);
-      }
-      throw thrown;
+      if (!(thrown instanceof UpstreamFailure) || !EXPIRED.has(thrown.status ?? 0)) throw thrown;
+      this.forget();
+      this.#ladder.forget(address);
+      // What has worked before may have another address now.
+      if (place.digest === undefined || signal.aborted) throw thrown;
+      return this.load(address, signal);
     }
   }
 
@@ -93,12 +94,23 @@ export class PlaylistLoader {
     return place;
   }
 
-  async #fetch(place: Place, held: URL | undefined, signal: AbortSignal): Promise<LoadedText | undefined> {
-    const { target, validators } = place;
-    const timeoutMs =
-      held === undefined ? TIMEOUT_MS : Math.max(TIMEOUT_MS, 3 * (place.playlist?.targetDurationMs ?? 0));
-    const options = { signal, timeoutMs, ...(held === undefined && { validators }) };
-    const answer = await this.#fetcher.text(held === undefined ? target : remoteUrl(held), options);
+  /** A server that fails to hold its answer may still give one at once. */
+  async #answer(place: Place, held: URL | undefined, signal: AbortSignal): Promise<LoadedText | undefined> {
+    if (held === undefined) return this.#fetch(place.target, { signal, validators: place.validators });
+    try {
+      const timeoutMs = Math.max(TIMEOUT_MS, 3 * (place.playlist?.targetDurationMs ?? 0));
+      const answer = await this.#fetch(remoteUrl(held), { signal, timeoutMs });
+      place.blockingFailures = 0;
+      return answer;
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      place.blockingFailures += 1;
+      return this.#fetch(place.target, { signal, validators: place.validators });
+    }
+  }
+
+  async #fetch(target: RemoteUrl, options: FetchOptions): Promise<LoadedText | undefined> {
+    const answer = await this.#fetcher.text(target, { timeoutMs: TIMEOUT_MS, ...options });
     return answer.status === 'unchanged' ? undefined : answer;
   }
 

@@ -2,6 +2,8 @@ import type { MediaPlaylist } from '../playlist/media-playlist.ts';
 
 const MIN_WARN_MS = 6_000;
 const MIN_GIVE_UP_MS = 10_000;
+/** Whatever comes more seldom is not waited for with an open request: it would look like a server that does not answer. */
+const MAX_HELD_MS = 4_000;
 
 /**
  * How long after the beginning of a load the next one begins, ms: as long as the last segment lasts, within half a target
@@ -23,11 +25,12 @@ export function stallLimits(targetDurationMs: number): { readonly warnMs: number
 
 /**
  * Adds what makes the server hold its answer until there is something new (RFC 8216bis, 6.2.5.2); `undefined` if it does
- * not offer that. The query that is there already stays as it is, since it may be signed.
+ * not offer that, or what is new comes too seldom. The query that is there already stays as it is, since it may be signed.
  */
 export function blockingUrl(url: URL, playlist: MediaPlaylist): URL | undefined {
-  const { serverControl, partTargetMs, segments, mediaSequence, trailingParts } = playlist;
-  if (serverControl?.canBlockReload !== true) return undefined;
+  const { serverControl, partTargetMs, targetDurationMs, segments, mediaSequence, trailingParts } = playlist;
+  const longestMs = partTargetMs ?? targetDurationMs;
+  if (serverControl?.canBlockReload !== true || longestMs > MAX_HELD_MS) return undefined;
   const part = partTargetMs === undefined ? '' : `&_HLS_part=${trailingParts.length}`;
   const blocking = new URL(url);
   blocking.search += `${url.search === '' ? '?' : '&'}_HLS_msn=${mediaSequence + segments.length}${part}`;
