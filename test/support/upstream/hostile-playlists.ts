@@ -12,6 +12,7 @@ const HEAD = '#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-S
  */
 export function putHostilePlaylists(server: UpstreamServer, forbidden: string): string[] {
   const names: string[] = [];
+  const noise = randomBytes(MIB);
   const at = (name: string): string => {
     names.push(name);
     return `/${name}/index.m3u8`;
@@ -20,7 +21,7 @@ export function putHostilePlaylists(server: UpstreamServer, forbidden: string): 
   const live = (segment: string, before = ''): string =>
     `${HEAD}${before}${[0, 1, 2].map((index) => `#EXTINF:1,\n${segment}?${index}\n`).join('')}`;
 
-  put('many-segments', HEAD + '#EXTINF:1,\nsegment.ts\n'.repeat(100_000));
+  put('many-segments', HEAD + '#EXTINF:1,\na.ts\n'.repeat(100_000));
   put('self-reference', '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000\nindex.m3u8\n');
   put('many-groups', `#EXTM3U\n${manyGroups(3_000)}`);
   put('open-quote', `#EXTM3U\n#EXT-X-STREAM-INF:NAME="${',A=1'.repeat(60_000)}\nmedia.m3u8\n`);
@@ -52,12 +53,11 @@ export function putHostilePlaylists(server: UpstreamServer, forbidden: string): 
   put('key-inside', live('segment.ts', `#EXT-X-KEY:METHOD=AES-128,URI="${forbidden}/key"\n`));
   put('init-inside', live('segment.m4s', `#EXT-X-MAP:URI="${forbidden}/init"\n`));
   put('huge-segment', live('segment.ts'));
-  server.put('/huge-segment/segment.ts', 'short');
   server.rule('/huge-segment/segment.ts', { contentLength: 2 * 1_024 * MIB });
   put('endless-segment', live('segment.ts'));
   server.rule('/endless-segment/segment.ts', { endless: Buffer.alloc(64 << 10, 0x47) });
   put('noise', live('segment.ts'));
-  server.put('/noise/segment.ts', randomBytes(MIB));
+  server.route(/\/segment\.(ts|m4s)$/, () => ({ body: noise }));
   return names;
 }
 
