@@ -13,6 +13,8 @@ import type { SpliceLane } from './splice-lane.ts';
 /** A segment that is not there is asked for once more after this, if it is still listed. */
 const MISSING_RETRY_MS = 1_200;
 const TROUBLE_WAIT_MS = 500;
+/** Bytes that are taken apart before it is looked whether more may be. */
+const STEP_BYTES = 128 * 1024;
 /** Between two beginnings of legs: each restarts every encoder of the broadcast. */
 export const MIN_LEG_MS = 1_000;
 
@@ -155,7 +157,7 @@ export class SegmentReader {
     let demuxer: SegmentDemuxer | undefined;
     let head: Buffer = Buffer.alloc(0);
     try {
-      for await (const piece of bytes.pieces(segment)) {
+      for await (const piece of inSteps(bytes.pieces(segment))) {
         await room();
         if (signal.aborted) return;
         head = head.length === 0 ? piece : Buffer.concat([head, piece]);
@@ -184,6 +186,13 @@ export class SegmentReader {
     this.#era = era;
     this.#breaks = false;
     return this.#demuxer;
+  }
+}
+
+/** The same bytes in pieces that are small enough for one step. */
+async function* inSteps(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += STEP_BYTES) yield piece.subarray(at, at + STEP_BYTES);
   }
 }
 

@@ -78,7 +78,7 @@ export class Splicer implements Closable {
     do {
       for (const lane of this.#lanes) this.#take(lane, nowMs);
     } while (this.#beginNext(nowMs));
-    if (this.#stretch !== undefined && nowMs - this.#stretch.sinceMs >= SPLICE_WAIT_MS) this.flush();
+    if (nowMs - (this.#stretch?.heldSinceMs ?? nowMs) >= SPLICE_WAIT_MS) this.flush();
   }
 
   #take(lane: SpliceLane, nowMs: number): void {
@@ -89,7 +89,7 @@ export class Splicer implements Closable {
     // By then nothing that was before the break can still come.
     if (lane.detached && nowMs - stretch.sinceMs >= SPLICE_WAIT_MS && this.#fits(first)) lane.detached = false;
     if (lane.detached) this.#droppedFrames += frames.length;
-    else for (const frame of frames) this.#emit(stretch.take(frame));
+    else for (const frame of frames) this.#emit(stretch.take(frame, nowMs));
   }
 
   /** Begins the legs that can begin; false if there are none. */

@@ -26,6 +26,7 @@ export class Stretch {
   readonly #turns = new Map<TrackKind, number>();
   #held: DemuxedFrame[] = [];
   #heldBytes = 0;
+  #heldSinceMs: number | undefined;
   #offsetTicks: number | undefined;
   #earliestTicks = -Infinity;
   #newestTicks: number | undefined;
@@ -51,8 +52,13 @@ export class Stretch {
     for (const kind of kinds) this.#turns.delete(kind);
   }
 
+  /** When the first of the frames that are held came, on the clock. */
+  get heldSinceMs(): number | undefined {
+    return this.#heldSinceMs;
+  }
+
   /** Takes a frame and tells which frames may go on, on our timeline. Frames that are far from the others are left out. */
-  take(given: DemuxedFrame): DemuxedFrame[] {
+  take(given: DemuxedFrame, nowMs: number): DemuxedFrame[] {
     const { kind } = given.init;
     const turns = this.#turns.get(kind) ?? turnsTo(given, this.#newestTicks ?? startOf(given));
     this.#turns.set(kind, turns);
@@ -66,6 +72,7 @@ export class Stretch {
     if (this.#offsetTicks !== undefined) {
       return endOf(frame) > this.#earliestTicks ? [moved(frame, this.#offsetTicks)] : [];
     }
+    this.#heldSinceMs ??= nowMs;
     this.#held.push(frame);
     this.#heldBytes += frame.frame.data.length;
     return this.#isComplete() ? this.settle() : [];
@@ -79,6 +86,7 @@ export class Stretch {
     const frames = this.#held.filter((frame) => endOf(frame) > this.#earliestTicks);
     this.#held = [];
     this.#heldBytes = 0;
+    this.#heldSinceMs = undefined;
     const offset = this.#startTicks - Math.min(...frames.map(startOf));
     this.#offsetTicks = offset;
     return frames.map((frame) => moved(frame, offset));

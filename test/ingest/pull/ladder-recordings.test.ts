@@ -9,7 +9,7 @@ const film = await makeMedia({ seconds: 4 });
 let rig: PullRig;
 
 beforeEach(async () => {
-  rig = await PullRig.start(25);
+  rig = await PullRig.start(15);
 });
 
 afterEach(() => rig.close());
