@@ -34,6 +34,7 @@ export class ChannelRun<Upstream extends SourceUpstream, Channel extends SourceC
   readonly #over: Promise<void>;
   #state: 'starting' | 'begun' | 'failed' = 'starting';
   #failure: string | undefined;
+  #hasEnded = false;
 
   /** @param upstream to be released by this */
   constructor(request: RunRequest, parts: RelayRunParts<Upstream, Channel>, upstream: Upstream) {
@@ -71,7 +72,8 @@ export class ChannelRun<Upstream extends SourceUpstream, Channel extends SourceC
   #shownState(): RunState {
     if (this.#state !== 'begun') return this.#state;
     const { state } = this.#use.upstream.status();
-    return state === 'failing' ? 'waiting' : state === 'ended' ? 'ended' : 'live';
+    if (state === 'failing') return 'waiting';
+    return state === 'ended' || this.#hasEnded ? 'ended' : 'live';
   }
 
   async #run(): Promise<void> {
@@ -100,29 +102,29 @@ export class ChannelRun<Upstream extends SourceUpstream, Channel extends SourceC
 
   async #keepWarm(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const hasEnded = await this.#followToEnd(signal);
-      await this.#parts.clock.wait(LOOK_AGAIN_MS[hasEnded ? 'ended' : 'failed'], signal);
+      await this.#followToEnd(signal);
+      await this.#parts.clock.wait(LOOK_AGAIN_MS[this.#hasEnded ? 'ended' : 'failed'], signal);
     }
   }
 
-  /** Whether it came to its end; the upstream itself tells what went wrong. */
-  async #followToEnd(signal: AbortSignal): Promise<boolean> {
+  /** Until it ends or fails; the upstream itself tells what went wrong. */
+  async #followToEnd(signal: AbortSignal): Promise<void> {
     const { upstream } = this.#use;
     try {
       const { renditions } = await upstream.ladder(signal);
       const followed = upstream.follow(renditions[0]?.id ?? '');
       try {
-        for (let version = -1; ;) {
-          const state = await followed.next(version, signal);
-          if (state.ended) return true;
-          version = state.version;
+        for (let version = -1, ended = false; !ended;) {
+          ({ version, ended } = await followed.next(version, signal));
+          if (ended === this.#hasEnded) continue;
+          this.#hasEnded = ended;
+          this.#request.onChange();
         }
       } finally {
         followed.release();
       }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      return false;
     }
   }
 }

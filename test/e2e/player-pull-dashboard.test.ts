@@ -25,7 +25,7 @@ describe('remote sources in the pages', () => {
 
   beforeAll(async () => {
     upstream = await UpstreamServer.start();
-    channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media: await makeMedia({ seconds: 120 }) }]);
+    channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media: await makeMedia({ seconds: 80 }) }]);
     channel.advance(6).run();
     new ScriptedChannel(upstream, '/film', [{ name: 'v0', media: await makeMedia({ seconds: 6 }) }]).end();
     server = await LiveServer.start({ ladder: LADDER, settings: 'allowPrivate = ["127.0.0.0/8"]' });

@@ -21,7 +21,7 @@ describe('remote sources', () => {
 
   beforeAll(async () => {
     upstream = await UpstreamServer.start();
-    const media = await makeMedia({ seconds: 120 });
+    const media = await makeMedia({ seconds: 80 });
     channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media }]).advance(6).run();
     const film = await makeMedia({ seconds: 6 });
     new ScriptedChannel(upstream, '/film', [{ name: 'v0', media: film }]).end();

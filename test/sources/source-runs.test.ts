@@ -230,12 +230,16 @@ describe('a relay run', () => {
     expect(upstream.follows).toBe(1);
     upstream.says({ ended: true });
     await turn();
+    expect(run.status().state).toBe('ended');
     clock.advance(59_000);
     await turn();
     expect(upstream.follows).toBe(0);
     clock.advance(1_000);
     await turn();
     expect(upstream.follows).toBe(1);
+    upstream.says({ version: 3 });
+    await turn();
+    expect(run.status().state).toBe('live');
     await Promise.all([run.close(), run.done]);
     expect(upstream.follows).toBe(0);
   });
