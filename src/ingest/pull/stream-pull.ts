@@ -23,6 +23,9 @@ export const STREAM_LIMITS = Object.freeze({
   successMs: 10_000,
 });
 
+/** Whoever waited so long for room was held up, ms. */
+const HELD_MS = 10;
+
 /** Who reports failures to the rotation. */
 const REPORTER = 'stream';
 
@@ -196,7 +199,9 @@ export class StreamPull implements Puller {
       if (verdict === 'resume') this.#tellSkipped(ts.resume());
       const frames = this.#framesIn;
       await ts.push(piece, signal);
+      const fullAtMs = clock.nowMs();
       await output.room(lane, ts.kinds, signal);
+      if (clock.nowMs() - fullAtMs >= HELD_MS) backlog.hold(fullAtMs);
       if (this.#framesIn > frames) usefulAtMs = nowMs;
       if (nowMs - usefulAtMs >= STREAM_LIMITS.uselessMs) {
         throw new AppError('BAD_MEDIA', `no usable frame came for ${STREAM_LIMITS.uselessMs / 1000} s`);

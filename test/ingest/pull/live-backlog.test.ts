@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { LiveBacklog } from '../../../src/ingest/pull/live-backlog.ts';
 
-/** Asks for a piece each 100 ms, as if each was there at once; media goes on at `speed`. */
+/** Asks for a piece each 100 ms, as if each was there at once and then held up; media goes on at `speed`. */
 function judgeReady(backlog: LiveBacklog, fromMs: number, count: number, speed: number): string[] {
   return Array.from({ length: count }, (_, index) => {
     const nowMs = fromMs + index * 100;
-    return backlog.judge(nowMs, 1, nowMs * speed);
+    const verdict = backlog.judge(nowMs, 1, nowMs * speed);
+    backlog.hold(nowMs);
+    return verdict;
   });
 }
 
@@ -22,6 +24,11 @@ describe('LiveBacklog', () => {
     expect(verdicts.slice(50)).toEqual(Array(10).fill('skip'));
     expect(backlog.judge(6_100, 80, 6_100)).toBe('resume');
     expect(judgeReady(backlog, 6_200, 40, 1)).toEqual(Array(40).fill('use'));
+  });
+
+  it('does not skip what we are slow to take without being held up', () => {
+    const backlog = new LiveBacklog(0, true);
+    for (let nowMs = 100; nowMs < 60_000; nowMs += 100) expect(backlog.judge(nowMs, 1, nowMs)).toBe('use');
   });
 
   it('leaves out nothing of a recording', () => {
