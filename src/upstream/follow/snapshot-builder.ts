@@ -18,6 +18,9 @@ interface Located {
   readonly byteRange: Segment['byteRange'];
 }
 
+/** A part that is hinted at. */
+type Hint = Pick<Part, 'uri' | 'byteRange' | 'durationMs'>;
+
 /** Makes snapshots: whatever can be asked for gets an id that stays its own, and the address that upstream gave last. */
 export class SnapshotBuilder {
   readonly #prefix: string;
@@ -25,6 +28,8 @@ export class SnapshotBuilder {
   #isRecorded: boolean | undefined;
   /** Those of the last snapshot, by id. */
   #items: ReadonlyMap<string, MediaItem> = new Map();
+  #hints: ReadonlyMap<string, string> = new Map();
+  #hintCount = 0;
 
   /** @param prefix begins the id of each item; nothing else has the same one, ever */
   constructor(prefix: string) {
@@ -48,22 +53,22 @@ export class SnapshotBuilder {
 
   /** The next snapshot. */
   build(continuity: Continuity, playlist: MediaPlaylist, { ended }: { ended: boolean }): PlaylistSnapshot {
-    const items = new Map<string, MediaItem>();
-    const maker = new ItemMaker(this.#prefix, this.#items, items);
+    const maker = new ItemMaker(this.#prefix, this.#items, this.#hints);
     const segments = continuity.segments.map((known) => maker.segment(known));
     const place = continuity.trailing(playlist);
     const { trailing: head, targetDurationMs } = playlist;
     const trailing: TrailingSegment = Object.freeze({ ...place, init: maker.init(place.era, head.map), head });
+    const lowLatency = lowLatencyOf(playlist, trailing, maker, () => this.#hintCount++);
     const [first] = segments;
-    this.#items = items;
+    this.#items = maker.items;
+    this.#hints = maker.hints;
     this.#version += 1;
     this.#isRecorded ??= isOver(playlist);
     return Object.freeze({
       ...{ version: this.#version, targetDurationMs, ended, isRecorded: this.#isRecorded },
       firstNumber: first?.number ?? trailing.number,
       discontinuitySequence: breaksBefore(first ?? trailing),
-      ...{ segments: Object.freeze(segments), trailing, playlist },
-      lowLatency: lowLatencyOf(playlist, trailing, maker),
+      ...{ segments: Object.freeze(segments), trailing, playlist, lowLatency },
     });
   }
 }
@@ -82,23 +87,20 @@ function lowLatencyOf(
   { serverControl, partTargetMs, trailingParts: parts, preloadHint: hint, renditionReports, segments }: MediaPlaylist,
   trailing: TrailingSegment,
   maker: ItemMaker,
+  count: () => number,
 ): LowLatency | undefined {
   if (serverControl === undefined || partTargetMs === undefined) return undefined;
-  const place = { era: trailing.era, number: trailing.number };
   const arePartsOfFiles = [...parts, ...(segments.at(-1)?.parts ?? [])].some(
     ({ byteRange }) => byteRange !== undefined,
   );
   // A hint for the rest of a file would be answered with more than its part.
   const isWhole = hint?.byteRange === undefined ? !arePartsOfFiles : hint.byteRange.length !== undefined;
-  const next: Part | undefined =
+  const trailingParts = maker.parts({ era: trailing.era, number: trailing.number }, parts);
+  const preloadHint =
     hint !== undefined && isWhole
-      ? { ...hint, byteRange: rangeOf(hint.byteRange), durationMs: partTargetMs, independent: false, gap: false }
+      ? maker.hint({ ...hint, byteRange: rangeOf(hint.byteRange), durationMs: partTargetMs }, count)
       : undefined;
-  return Object.freeze({
-    ...{ serverControl, partTargetMs, renditionReports },
-    trailingParts: maker.parts(place, parts),
-    preloadHint: next && maker.part(place, next, parts.length).item,
-  });
+  return Object.freeze({ serverControl, partTargetMs, renditionReports, trailingParts, preloadHint });
 }
 
 function rangeOf(range: { offset: number; length: number | undefined } | undefined): Segment['byteRange'] {
@@ -109,12 +111,16 @@ function rangeOf(range: { offset: number; length: number | undefined } | undefin
 class ItemMaker {
   readonly #prefix: string;
   readonly #before: ReadonlyMap<string, MediaItem>;
-  readonly #items: Map<string, MediaItem>;
+  readonly #hintsBefore: ReadonlyMap<string, string>;
+  /** By id. */
+  readonly items = new Map<string, MediaItem>();
+  /** Names of parts that were or are hinted at, by where they are; those of other parts are told by their places. */
+  readonly hints = new Map<string, string>();
 
-  constructor(prefix: string, before: ReadonlyMap<string, MediaItem>, items: Map<string, MediaItem>) {
+  constructor(prefix: string, before: ReadonlyMap<string, MediaItem>, hintsBefore: ReadonlyMap<string, string>) {
     this.#prefix = prefix;
     this.#before = before;
-    this.#items = items;
+    this.#hintsBefore = hintsBefore;
   }
 
   segment(known: KnownSegment): FollowedSegment {
@@ -132,24 +138,41 @@ class ItemMaker {
   }
 
   parts(of: { era: number; number: number }, parts: readonly Part[]): readonly FollowedPart[] {
-    return parts.length === 0 ? NO_PARTS : Object.freeze(parts.map((part, index) => this.part(of, part, index)));
+    return parts.length === 0 ? NO_PARTS : Object.freeze(parts.map((part, index) => this.#part(of, part, index)));
   }
 
-  part({ era, number }: { era: number; number: number }, part: Part, index: number): FollowedPart {
-    return Object.freeze({ item: this.#item(`${era}-${number}.${index}`, 'part', part.durationMs, part), part });
+  /** Which segment a part belongs to that is hinted at shows only when it is listed. */
+  hint(part: Hint, count: () => number): MediaItem {
+    const place = placeOf(part);
+    const name = this.#hintsBefore.get(place) ?? `hint-${count()}`;
+    this.hints.set(place, name);
+    return this.#item(name, 'part', part.durationMs, part);
+  }
+
+  #part({ era, number }: { era: number; number: number }, part: Part, index: number): FollowedPart {
+    const place = placeOf(part);
+    const hinted = this.#hintsBefore.get(place);
+    if (hinted !== undefined) this.hints.set(place, hinted);
+    const name = hinted ?? `${era}-${number}.${index}`;
+    return Object.freeze({ item: this.#item(name, 'part', part.durationMs, part), part });
   }
 
   #item(name: string, kind: MediaKind, durationMs: number, { uri, byteRange }: Located): MediaItem {
     const id = `${this.#prefix}/${name}`;
-    const made = this.#items.get(id);
+    const made = this.items.get(id);
     // All segments of an era share the newest address of its initialization section.
     if (made?.target.url.href === uri.href) return made;
     const before = this.#before.get(id)?.target;
     const target: RemoteUrl = before?.url.href === uri.href ? before : remoteUrl(uri);
     const item = Object.freeze({ id, target, byteRange, durationMs, kind });
-    this.#items.set(id, item);
+    this.items.set(id, item);
     return item;
   }
+}
+
+/** With its query, which alone may tell parts apart. */
+function placeOf({ uri, byteRange }: Located): string {
+  return `${uri.href} ${byteRange?.offset ?? ''}`;
 }
 
 const NO_PARTS: readonly FollowedPart[] = Object.freeze([]);

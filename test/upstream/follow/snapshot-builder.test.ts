@@ -78,19 +78,40 @@ describe('a snapshot', () => {
 });
 
 describe('a snapshot with parts', () => {
-  it('names the parts of the next segment, and the one that comes, as they will be named', () => {
+  it('names the part that is hinted at as it will be named, whichever segment it belongs to', () => {
     const taken = new Taken();
-    const hint = '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="6.2.ts"';
-    const before = taken.take({ first: 0, head: LOW_LATENCY, tail: [part('6.0.ts'), part('6.1.ts'), hint] });
+    const hint = '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="7.0.ts?t=a"';
+    const tail = [part('6.0.ts'), part('6.1.ts')];
+    const before = taken.take({ first: 0, head: LOW_LATENCY, tail: [...tail, hint] });
     expect(before.lowLatency?.trailingParts.map(({ item }) => item.id)).toEqual([
       ...['u0/v0/1000-6.0', 'u0/v0/1000-6.1'],
     ]);
-    expect(before.lowLatency?.preloadHint).toMatchObject({ id: 'u0/v0/1000-6.2', kind: 'part', byteRange: undefined });
-    const tags = (number: number): string[] => (number === 6 ? [0, 1, 2].map((n) => part(`6.${n}.ts`)) : []);
-    const now = taken.take({ first: 1, head: LOW_LATENCY, tags });
-    expect(now.segments.at(-1)?.parts.map(({ item }) => item.id)).toEqual([
-      ...['u0/v0/1000-6.0', 'u0/v0/1000-6.1', 'u0/v0/1000-6.2'],
-    ]);
+    expect(before.lowLatency?.preloadHint).toMatchObject({ id: 'u0/v0/hint-0', kind: 'part', byteRange: undefined });
+    const again = taken.take({ first: 0, head: LOW_LATENCY, tail: [...tail, hint] });
+    expect(again.lowLatency?.preloadHint?.id).toBe('u0/v0/hint-0');
+    const tags = (number: number): string[] => (number === 6 ? [part('6.0.ts'), part('6.1.ts')] : []);
+    for (let listing = 0; listing < 2; listing++) {
+      const now = taken.take({ first: 1, head: LOW_LATENCY, tags, tail: [part('7.0.ts?t=a'), part('7.1.ts')] });
+      expect(now.segments.at(-1)?.parts.map(({ item }) => item.id)).toEqual([...['u0/v0/1000-6.0', 'u0/v0/1000-6.1']]);
+      expect(now.lowLatency?.trailingParts.map(({ item }) => item.id)).toEqual([...['u0/v0/hint-0', 'u0/v0/1000-7.1']]);
+    }
+    taken.take({ first: 2, head: LOW_LATENCY });
+    const later = taken.take({ first: 2, head: LOW_LATENCY, tail: [part('7.0.ts?t=a')] });
+    expect(later.lowLatency?.trailingParts[0]?.item.id).toBe('u0/v0/1000-8.0');
+  });
+
+  it('tells hints by their queries where all parts have one path', () => {
+    const taken = new Taken();
+    const listing = (count: number): PlaylistSnapshot => {
+      const parts = Array.from({ length: count }, (_, n) => part(`part.ts?n=${n}`));
+      const hint = `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="part.ts?n=${count}"`;
+      return taken.take({ first: 0, head: LOW_LATENCY, tail: [...parts, hint] });
+    };
+    listing(0);
+    listing(1);
+    const { lowLatency } = listing(2);
+    expect(lowLatency?.trailingParts.map(({ item }) => item.id)).toEqual(['u0/v0/hint-0', 'u0/v0/hint-1']);
+    expect(lowLatency?.preloadHint?.id).toBe('u0/v0/hint-2');
   });
 
   it('hints at no rest of a file, which would be more than the part', () => {
