@@ -1,7 +1,8 @@
-import { PlaylistMemo, type RenderedPlaylist } from '../hls/rendered-playlist.ts';
+import type { RenderedPlaylist } from '../hls/rendered-playlist.ts';
 import type { PlaylistPosition } from '../hls/playback.ts';
 import { Viewers } from '../hls/viewers.ts';
 import { WaitingRoom } from '../hls/waiting-list.ts';
+import type { PlaylistSnapshot } from '../upstream/follow/playlist-snapshot.ts';
 import type { UpstreamLadder } from '../upstream/follow/upstream-ladder.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Closable } from '../util/closer.ts';
@@ -9,7 +10,7 @@ import { AppError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import { publicFailure } from './public-failure.ts';
 import type { RelayMedia } from './relay-media.ts';
-import { renderRelayMultivariant } from './relay-multivariant.ts';
+import { RelayLadder, reportedEdges } from './relay-ladder.ts';
 import type { RenditionPosition } from './relay-playlist.ts';
 import { type RelayedPlaylist, type RelayPlaylist, RelayTrack } from './relay-track.ts';
 import { SIGNATURE_PARAMETER, type UrlSigner } from './url-signer.ts';
@@ -47,7 +48,7 @@ export class RelayChannel implements Closable {
   readonly #viewers: Viewers;
   readonly #room: WaitingRoom;
   readonly #tracks = new Map<string, RelayTrack>();
-  readonly #multivariant = new PlaylistMemo();
+  #known: { readonly of: UpstreamLadder; readonly relayed: RelayLadder } | undefined;
   readonly #stopRests: () => void;
   #lastRequestAtMs: number;
   #isClosed = false;
@@ -89,10 +90,7 @@ export class RelayChannel implements Closable {
    * @throws AppError `UNAVAILABLE` if the source does not give it
    */
   async multivariant(signal: AbortSignal): Promise<RenderedPlaylist> {
-    const ladder = await this.#ladder(signal);
-    return this.#multivariant.get('', () =>
-      renderRelayMultivariant(ladder, ({ id }) => this.#signed('', `${id}/index.m3u8`)),
-    );
+    return (await this.#ladder(signal)).multivariant;
   }
 
   /**
@@ -129,13 +127,19 @@ export class RelayChannel implements Closable {
     return Promise.resolve();
   }
 
-  async #ladder(signal: AbortSignal): Promise<UpstreamLadder> {
+  async #ladder(signal: AbortSignal): Promise<RelayLadder> {
     this.#lastRequestAtMs = this.#options.clock.nowMs();
+    let ladder: UpstreamLadder;
     try {
-      return await this.#options.upstream.ladder(signal);
+      ladder = await this.#options.upstream.ladder(signal);
     } catch (error) {
       throw publicFailure(error);
     }
+    if (this.#known?.of !== ladder) {
+      const relayed = new RelayLadder(ladder, (id) => this.#signed('', `${id}/index.m3u8`));
+      this.#known = { of: ladder, relayed };
+    }
+    return this.#known.relayed;
   }
 
   async #track(id: string, signal: AbortSignal): Promise<RelayTrack> {
@@ -143,26 +147,30 @@ export class RelayChannel implements Closable {
     if (this.#isClosed) throw publicFailure(undefined);
     const known = this.#tracks.get(id);
     if (known !== undefined) return known;
-    const rendition = renditions.find((candidate) => candidate.id === id);
-    if (rendition === undefined) {
+    const relayed = renditions.get(id);
+    if (relayed === undefined) {
       throw new AppError('NOT_FOUND', `there is no rendition ${JSON.stringify(id.slice(0, 20))}; see index.m3u8`);
     }
     const { clock, upstream } = this.#options;
     const track = new RelayTrack({
-      ...{ rendition, clock, room: this.#room },
-      uri: this.#signed('', `${id}/index.m3u8`),
+      ...{ rendition: relayed.rendition, clock, room: this.#room },
       follow: () => upstream.follow(id),
       uriOf: (file) => this.#signed(`${id}/`, file),
-      reports: () => this.#reports(id),
+      reports: (snapshot) => this.#reports(id, renditions, snapshot),
     });
     this.#tracks.set(id, track);
     return track;
   }
 
-  /** Where the other playlists with parts are that somebody plays. */
-  #reports(of: string): RenditionPosition[] {
-    const others = [...this.#tracks].filter(([id]) => id !== of);
-    return others.flatMap(([, { uri, edge }]) => (edge === undefined ? [] : [{ uri: `../${uri}`, ...edge }]));
+  /** Where the other playlists with parts are: what is known here of those that somebody plays, else what upstream says. */
+  #reports(of: string, renditions: RelayLadder['renditions'], { lowLatency }: PlaylistSnapshot): RenditionPosition[] {
+    const reported = reportedEdges(lowLatency?.renditionReports ?? []);
+    return [...renditions].flatMap(([id, { uri, path }]) => {
+      const track = this.#tracks.get(id);
+      // A playlist that was never followed has upstream's numbers when it is.
+      const edge = track?.hasBegun === true ? track.last : reported.get(path);
+      return edge === undefined || id === of ? [] : [{ uri: `../${uri}`, ...edge }];
+    });
   }
 
   /** A path in a folder of the channel, relative to the folder, with its signature. */

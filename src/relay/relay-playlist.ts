@@ -15,6 +15,9 @@ export interface RenditionPosition {
 /** Fractions of a second in EXTINF, and IV in EXT-X-KEY, need it (RFC 8216, section 7). */
 const MIN_VERSION = 3;
 
+/** Parts are listed while their segment ends within so many target durations of the end. */
+const PART_LIST_DURATIONS = 3;
+
 /** Players stay so many target durations, or parts, behind the end (draft-pantos-hls-rfc8216bis, section 4.4.3.8). */
 const HOLD_BACK_TIMES = 3;
 
@@ -29,7 +32,8 @@ export function renderRelayPlaylist(
 ): string {
   const { segments, trailing, lowLatency, ended } = snapshot;
   const writer = new SegmentLines(addresses);
-  for (const segment of segments) writer.segment(segment);
+  const withParts = firstWithParts(snapshot);
+  for (const [index, segment] of segments.entries()) writer.segment(segment, index >= withParts);
   const tail: string[] = [];
   if (ended) tail.push('#EXT-X-ENDLIST');
   else if (lowLatency !== undefined) {
@@ -52,6 +56,19 @@ export function partTargetMsOf({ segments, lowLatency }: PlaylistSnapshot): numb
 export function targetSecondsOf({ segments, targetDurationMs }: PlaylistSnapshot): number {
   const longestMs = segments.reduce((most, { segment }) => Math.max(most, segment.durationMs), 0);
   return Math.max(Math.ceil(targetDurationMs / 1_000), Math.round(longestMs / 1_000));
+}
+
+/** Parts are listed near the end only (draft-pantos-hls-rfc8216bis, section 4.4.4.9): index of the first segment with them. */
+function firstWithParts({ segments, lowLatency, targetDurationMs, ended }: PlaylistSnapshot): number {
+  if (ended) return segments.length;
+  let afterMs = lowLatency?.trailingParts.reduce((sum, { part }) => sum + part.durationMs, 0) ?? 0;
+  return (
+    segments.findLastIndex(({ segment }) => {
+      const isFar = afterMs > PART_LIST_DURATIONS * targetDurationMs;
+      afterMs += segment.durationMs;
+      return isFar;
+    }) + 1
+  );
 }
 
 function headLines(snapshot: PlaylistSnapshot): string[] {

@@ -1,5 +1,4 @@
 import type { PlaylistPosition, ClientSignal } from '../hls/playback.ts';
-import { compareToEdge } from '../hls/playlist-position.ts';
 import { PlaylistMemo, type RenderedPlaylist } from '../hls/rendered-playlist.ts';
 import { WaitingList, type WaitingRoom } from '../hls/waiting-list.ts';
 import type { PlaylistSnapshot } from '../upstream/follow/playlist-snapshot.ts';
@@ -7,10 +6,11 @@ import type { UpstreamRendition } from '../upstream/follow/upstream-ladder.ts';
 import type { MediaItem } from '../upstream/pool/media-item.ts';
 import type { Clock } from '../util/clock.ts';
 import { AppError } from '../util/errors.ts';
+import { PlaylistReach } from './playlist-reach.ts';
 import { expired, publicFailure } from './public-failure.ts';
 import { PublishedFiles } from './published-files.ts';
 import { type FetchedMedia, RelayMedia } from './relay-media.ts';
-import { partTargetMsOf, type RenditionPosition, renderRelayPlaylist, targetSecondsOf } from './relay-playlist.ts';
+import { type RenditionPosition, renderRelayPlaylist, targetSecondsOf } from './relay-playlist.ts';
 
 /** A media playlist as players get it. */
 export interface RelayPlaylist {
@@ -35,14 +35,12 @@ export interface RelayedPlaylist {
 
 interface RelayTrackOptions {
   readonly rendition: UpstreamRendition;
-  /** Signed URI of the playlist, relative to the multivariant playlist. */
-  readonly uri: string;
   /** Starts to follow the playlist; whoever calls it releases what it gets. */
   readonly follow: () => RelayedPlaylist;
   /** Gives the signed URI, relative to the playlist, of a file. */
   readonly uriOf: (file: string) => string;
-  /** Where the other playlists of the source are. */
-  readonly reports: () => readonly RenditionPosition[];
+  /** Where the other playlists of the source are, when this one is there. */
+  readonly reports: (snapshot: PlaylistSnapshot) => readonly RenditionPosition[];
   readonly clock: Clock;
   readonly room: WaitingRoom;
 }
@@ -75,8 +73,6 @@ const IDLE_MS = 30_000;
 
 /** One playlist of a source, and those who wait for it to go on. */
 export class RelayTrack {
-  /** Signed URI of the playlist, relative to the multivariant playlist. */
-  readonly uri: string;
   readonly #options: RelayTrackOptions;
   readonly #waiting: WaitingList<PlaylistRequest, RelayPlaylist>;
   #memo = new PlaylistMemo();
@@ -84,14 +80,16 @@ export class RelayTrack {
   #followed: RelayedPlaylist | undefined;
   #watch: AbortController | undefined;
   #snapshot: PlaylistSnapshot | undefined;
+  /** Of the snapshot. */
+  #reach: PlaylistReach | undefined;
   #heldAtMs = 0;
   /** Whether the playlist was up to date once since it is held; before, there may be one from long ago. */
   #isWarm = false;
+  #hasBegun = false;
   #lastAskedMs: number;
 
   constructor(options: RelayTrackOptions) {
-    const { uri, clock, room } = options;
-    this.uri = uri;
+    const { clock, room } = options;
     this.#options = options;
     this.#waiting = new WaitingList(room);
     this.#files = this.#noFiles();
@@ -103,13 +101,15 @@ export class RelayTrack {
     return this.#waiting.size;
   }
 
-  /** Its end as other playlists tell of it; `undefined` unless it has parts. */
-  get edge(): { readonly lastMsn: number; readonly lastPart: number } | undefined {
-    const snapshot = this.#newest();
-    if (snapshot?.lowLatency === undefined || snapshot.ended) return undefined;
-    const { msn, parts, openParts } = edgeOf(snapshot);
-    if (openParts > 0) return { lastMsn: msn + 1, lastPart: openParts - 1 };
-    return parts > 0 ? { lastMsn: msn, lastPart: parts - 1 } : undefined;
+  /** Whether there has been a playlist: from then on it may have other numbers than upstream. */
+  get hasBegun(): boolean {
+    return this.#hasBegun || this.#newest() !== undefined;
+  }
+
+  /** Where its end is, as other playlists tell of it; `undefined` unless it has parts. */
+  get last(): PlaylistReach['last'] {
+    this.#newest();
+    return this.#reach?.last;
   }
 
   /**
@@ -144,7 +144,7 @@ export class RelayTrack {
     if (this.#newest() === undefined) await this.playlist({ position: undefined, signal });
     const file = this.#files.find(name);
     if (file === undefined) throw expired();
-    return new RelayMedia(file, followed.ask(file.item, { viewer, signal }), listedMsOf(this.#snapshot));
+    return new RelayMedia(file, followed.ask(file.item, { viewer, signal }), this.#reach?.listedMs ?? 0);
   }
 
   /** Stops following if nobody has asked for anything in a while. */
@@ -178,6 +178,7 @@ export class RelayTrack {
     this.#followed?.release();
     this.#followed = undefined;
     this.#snapshot = undefined;
+    this.#reach = undefined;
     this.#memo = new PlaylistMemo();
     this.#files = this.#noFiles();
   }
@@ -192,6 +193,8 @@ export class RelayTrack {
     const newest = this.#followed?.current();
     if (newest !== undefined && newest !== this.#snapshot) {
       this.#snapshot = newest;
+      this.#hasBegun = true;
+      this.#reach = new PlaylistReach(newest);
       this.#files.take(newest, this.#options.clock.nowMs());
     }
     return this.#snapshot;
@@ -206,12 +209,9 @@ export class RelayTrack {
     const age = this.#ageOf(snapshot);
     if (age === 'old') return undefined;
     if (age === 'stale') return publicFailure(undefined);
-    // Where blocking is not offered, or nothing will come, directives mean nothing.
-    if (position !== undefined && snapshot.lowLatency !== undefined && !snapshot.ended) {
-      const reached = compareToEdge(position, edgeOf(snapshot), partTargetMsOf(snapshot));
-      if (reached === 'too-far') return tooFar(position);
-      if (reached === 'ahead') return undefined;
-    }
+    const reached = this.#reach?.compare(position);
+    if (position !== undefined && reached === 'too-far') return tooFar(position);
+    if (reached === 'ahead') return undefined;
     return this.#render(snapshot);
   }
 
@@ -225,13 +225,13 @@ export class RelayTrack {
   }
 
   #render(snapshot: PlaylistSnapshot): RelayPlaylist {
-    const reports = snapshot.lowLatency === undefined ? [] : this.#options.reports();
+    const reports = snapshot.lowLatency === undefined ? [] : this.#options.reports(snapshot);
     const ends = reports.map(({ uri, lastMsn, lastPart }) => `${uri} ${lastMsn} ${lastPart}`);
     const playlist = this.#memo.get([snapshot.version, ...ends].join(), () =>
       renderRelayPlaylist(snapshot, this.#files, reports),
     );
     const targetDurationMs = 1_000 * targetSecondsOf(snapshot);
-    return { playlist, ended: snapshot.ended, targetDurationMs, listedMs: listedMsOf(snapshot) };
+    return { playlist, ended: snapshot.ended, targetDurationMs, listedMs: this.#reach?.listedMs ?? 0 };
   }
 
   #startWatch(): void {
@@ -264,20 +264,6 @@ export class RelayTrack {
       stopChecks();
     }
   }
-}
-
-function edgeOf({ segments, firstNumber, lowLatency }: PlaylistSnapshot) {
-  const last = segments.at(-1);
-  return {
-    msn: last?.number ?? firstNumber - 1,
-    // A segment whose parts are not told has as many as anybody may wait for.
-    parts: last === undefined || last.parts.length === 0 ? Infinity : last.parts.length,
-    openParts: lowLatency?.trailingParts.length ?? 0,
-  };
-}
-
-function listedMsOf(snapshot: PlaylistSnapshot | undefined): number {
-  return snapshot?.segments.reduce((sum, { segment }) => sum + segment.durationMs, 0) ?? 0;
 }
 
 function tooFar({ msn, part }: PlaylistPosition): AppError {

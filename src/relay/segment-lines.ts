@@ -25,12 +25,12 @@ export class SegmentLines {
     this.#keys = new KeyLines((owner, key) => addresses.keyUriOf(owner, key));
   }
 
-  /** A segment with all that concerns it. */
-  segment(followed: FollowedSegment): void {
+  /** A segment with all that concerns it; its parts only if they are wanted. */
+  segment(followed: FollowedSegment, withParts: boolean): void {
     const { item, segment, parts } = followed;
     const { bitrateKbps, durationMs, title } = segment;
     this.#head(followed, segment, item);
-    this.#parts(parts);
+    if (withParts) this.#parts(parts);
     if (bitrateKbps !== undefined && bitrateKbps !== this.#bitrateKbps) {
       this.lines.push(`#EXT-X-BITRATE:${bitrateKbps}`);
       this.#bitrateKbps = bitrateKbps;

@@ -44,7 +44,7 @@ export class LowLatencyClient {
       const text = await response.text();
       if (response.status !== 200) throw new Error(`${response.status} for ${this.#url}${query}: ${text}`);
       const { url, next } = readEdge(text, this.#url);
-      query = `?_HLS_msn=${next.msn}&_HLS_part=${next.part}`;
+      query = `${this.#url.includes('?') ? '&' : '?'}_HLS_msn=${next.msn}&_HLS_part=${next.part}`;
       if (url === undefined || url === this.parts.at(-1)?.url) continue;
       const bytes = await fetchBytes(url);
       this.parts.push({ url, receivedAtMs: performance.now(), endMs: endMsOf(bytes) });

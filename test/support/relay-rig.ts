@@ -68,9 +68,9 @@ export class RelayRig {
     return this.#close();
   }
 
-  async #channel(name: string): Promise<RelayChannel> {
+  #channel(name: string): Promise<RelayChannel> {
     const known = this.#channels.get(name);
-    if (known === undefined) throw new AppError('NOT_FOUND', `there is no source "${name}"`);
-    return known.channel;
+    if (known !== undefined) return Promise.resolve(known.channel);
+    return Promise.reject(new AppError('NOT_FOUND', `there is no source "${name}"`));
   }
 }
