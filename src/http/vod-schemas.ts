@@ -12,7 +12,8 @@ export const SessionBody = Type.Object(
     source: Type.String({
       minLength: 1,
       maxLength: 4096,
-      description: 'A file below a media root, as GET /api/v1/media names it, or an http(s) URL',
+      description:
+        'A file below a media root, as GET /api/v1/media names it, or the http(s) URL of a file or of an HLS playlist with an end',
     }),
     audio: Type.Optional(count('Index of the sound that plays unless the viewer changes it')),
     subtitles: Type.Optional(

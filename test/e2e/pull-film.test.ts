@@ -12,7 +12,7 @@ import { UpstreamServer } from '../support/upstream/upstream-server.ts';
 const execFile = promisify(start);
 
 const RATE = 25;
-const SECONDS = 26;
+const SECONDS = 18;
 const RUNG = '144p';
 
 let server: LiveServer;

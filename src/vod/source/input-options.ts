@@ -10,6 +10,9 @@ const MAX_PIXELS = 36_000_000;
 /** How long ffmpeg waits for the relay; the relay gives up on a web server before that. */
 const RELAY_TIMEOUT_MS = 30_000;
 
+/** How much of a stream ffmpeg looks at before it begins; more costs a segment, less misses frame rates. */
+const ANALYZED_US = 2_000_000;
+
 const RELAY_GUARDS = [
   ...['-protocol_whitelist', 'http,tcp', '-max_redirects', '0'],
   ...['-rw_timeout', String(RELAY_TIMEOUT_MS * 1_000)],
@@ -32,5 +35,6 @@ export function relayInput(url: string, release: () => void): FfmpegInput {
 
 /** Lets ffmpeg read a relayed stream from its beginning, as what it has to be, and nothing else. */
 export function streamInput(url: string, format: 'mpegts' | 'mp4'): Pick<FfmpegInput, 'url' | 'options'> {
-  return { url, options: [...RELAY_GUARDS, '-seekable', '0', ...MEDIA_GUARDS, '-f', format] };
+  const stream = ['-seekable', '0', '-analyzeduration', String(ANALYZED_US), '-f', format];
+  return { url, options: [...RELAY_GUARDS, ...MEDIA_GUARDS, ...stream] };
 }

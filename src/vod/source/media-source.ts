@@ -20,9 +20,9 @@ export interface InputPlace {
   readonly track?: 'video' | 'audio';
   /**
    * Where to begin, or a little before it: ticks from the title's start, with the title's last boundary to compare the
-   * playlist's own times with; `end` for the last seconds. The beginning if left out.
+   * playlist's own times with; or how many segments there are until the end. The beginning if left out.
    */
-  readonly from?: { readonly ticks: number; readonly endTicks: number } | 'end' | undefined;
+  readonly from?: { readonly ticks: number; readonly endTicks: number } | { readonly lastSegments: number } | undefined;
 }
 
 /** Something that may be played, below a media root or on a web server. Checked. */

@@ -46,49 +46,51 @@ export class FilmReader {
    */
   async *read(first: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     const { segments, init } = this.#known.track;
-    if (init !== undefined) yield* this.#part('init', undefined, signal);
-    for (let index = first; index < segments.length; index++) {
-      yield* this.#part(index, index + 1 < segments.length ? index + 1 : undefined, signal);
+    const ahead = new Ahead();
+    try {
+      if (init !== undefined) yield* this.#part('init', ahead, signal);
+      for (let index = first; index < segments.length; index++) yield* this.#part(index, ahead, signal);
+    } finally {
+      ahead.close();
     }
   }
 
-  /** Reads something; once it comes, what is next is fetched as well. What fails before any byte came is tried once more. */
-  async *#part(place: number | 'init', next: number | undefined, signal: AbortSignal): AsyncGenerator<Buffer> {
-    let ahead: PooledMedia | undefined;
-    let hasBegun = false;
-    try {
-      for (let isLast = false; ; isLast = true) {
-        try {
-          for await (const piece of this.#pieces(place, signal)) {
-            hasBegun = true;
-            if (next !== undefined) ahead ??= this.#open(next, 'prefetch', signal);
-            yield piece;
-          }
-          return;
-        } catch (thrown) {
-          if (hasBegun || isLast || signal.aborted || !(await this.#mayTryAgain(place, thrown))) throw thrown;
+  /** Reads something; once it is there, what is next is fetched. What fails before any byte came is tried once more. */
+  async *#part(place: number | 'init', ahead: Ahead, signal: AbortSignal): AsyncGenerator<Buffer> {
+    for (let hasBegun = false, isLast = false; ; isLast = true) {
+      const media = this.#open(place, 'asked', signal);
+      ahead.hold(undefined);
+      try {
+        const fetchNext = (): void => {
+          const next = place === 'init' ? undefined : place + 1;
+          const isWanted = media.state === 'done' && next !== undefined && next < this.#known.track.segments.length;
+          if (isWanted && ahead.isOpen) ahead.hold(this.#open(next, 'prefetch', signal));
+        };
+        // A pool that is closed in this moment says so to whoever asks next.
+        media.settled.then(fetchNext).catch(() => undefined);
+        for await (const piece of this.#pieces(place, media, signal)) {
+          hasBegun = true;
+          yield piece;
         }
+        return;
+      } catch (thrown) {
+        if (hasBegun || isLast || signal.aborted || !(await this.#mayTryAgain(place, thrown))) throw thrown;
+      } finally {
+        media.release();
       }
-    } finally {
-      ahead?.release();
     }
   }
 
-  async *#pieces(place: number | 'init', signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *#pieces(place: number | 'init', media: PooledMedia, signal: AbortSignal): AsyncGenerator<Buffer> {
     const { keys, fetcher } = this.#options;
-    const media = this.#open(place, 'asked', signal);
-    try {
-      const { key } = this.#piece(place);
-      const bytes = media.pieces(signal);
-      const container = this.#known.track.init === undefined ? 'mpegts' : 'mp4';
-      const isClear = key === undefined || (place === 'init' && beginsWithBox(await media.whole(signal)));
-      if (isClear) yield* checkedStart(bytes, container);
-      else {
-        const secret = await keys.key(parseRemoteUrl(key.href), fetcher, signal);
-        yield* checkedStart(decryptPieces(bytes, { key: secret, iv: key.iv }), container);
-      }
-    } finally {
-      media.release();
+    const { key } = this.#piece(place);
+    const bytes = media.pieces(signal);
+    const container = this.#known.track.init === undefined ? 'mpegts' : 'mp4';
+    const isClear = key === undefined || (place === 'init' && beginsWithBox(await media.whole(signal)));
+    if (isClear) yield* checkedStart(bytes, container);
+    else {
+      const secret = await keys.key(parseRemoteUrl(key.href), fetcher, signal);
+      yield* checkedStart(decryptPieces(bytes, { key: secret, iv: key.iv }), container);
     }
   }
 
@@ -120,5 +122,21 @@ export class FilmReader {
     const piece = place === 'init' ? init : segments[place];
     if (piece === undefined) throw new AppError('INTERNAL', `the film has no piece ${place}`);
     return piece;
+  }
+}
+
+/** What is fetched before it is asked for; held until it is. */
+class Ahead {
+  isOpen = true;
+  #media: PooledMedia | undefined;
+
+  hold(media: PooledMedia | undefined): void {
+    this.#media?.release();
+    this.#media = media;
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.hold(undefined);
   }
 }

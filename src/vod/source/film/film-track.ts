@@ -8,8 +8,6 @@ import { EncryptedMediaError } from '../encrypted-media.ts';
 import type { InputPlace } from '../media-source.ts';
 
 const ADVICE = 'register it as a source (POST /api/v1/sources) to play it as a channel';
-/** What is read for the end: the last segment may hold hardly anything. */
-const END_SEGMENTS = 2;
 /** Until version 3 segments tell their durations in whole seconds (RFC 8216, 7). */
 const EXACT_VERSION = 3;
 const ROUNDED_LEAD_MS = 12_000;
@@ -57,7 +55,7 @@ export function filmTrack({ segments, ended, type, iFramesOnly, version }: Media
 /** The segment to begin with so that nothing is missed from a place on. */
 export function segmentAt({ segments, startsMs, leadMs }: FilmTrack, from: InputPlace['from']): number {
   if (from === undefined) return 0;
-  if (from === 'end') return Math.max(0, segments.length - END_SEGMENTS);
+  if ('lastSegments' in from) return Math.max(0, segments.length - from.lastSegments);
   const totalMs = startsMs.at(-1) ?? 0;
   const endMs = from.endTicks / 90;
   // Durations that are a little wrong add up: the real end tells by how much.

@@ -3,6 +3,9 @@ import type { FfmpegInput, InputPlace, MediaSource } from '../media-source.ts';
 import { type PacketPass, readEndTicks } from '../packet-pass.ts';
 import { probeMedia, type ProbedMedia } from '../probe.ts';
 
+/** Where the end is looked for if the last segment holds nothing of a track. */
+const FURTHER_SEGMENTS = 3;
+
 /** How a film is looked at. */
 export interface FilmProbe {
   readonly ffprobePath: string;
@@ -26,10 +29,12 @@ export async function probeFilm(source: MediaSource, probe: FilmProbe): Promise<
       ? (['video', media.video.streamIndex] as const)
       : (['audio', audio[0]?.streamIndex ?? 0] as const);
   const { ffprobePath: binaryPath, timeoutMs, signal } = probe;
-  const endTicks = await within(source, { track, from: 'end' }, (input) => {
-    const pass: PacketPass = { binaryPath, input, streamIndex, timeoutMs, signal };
-    return readEndTicks(pass);
-  });
+  const endIn = (lastSegments: number): Promise<number | undefined> =>
+    within(source, { track, from: { lastSegments } }, (input) => {
+      const pass: PacketPass = { binaryPath, input, streamIndex, timeoutMs, signal };
+      return readEndTicks(pass);
+    });
+  const endTicks = (await endIn(1)) ?? (await endIn(FURTHER_SEGMENTS));
   const declaredTicks = endTicks === undefined ? undefined : endTicks - media.startTicks;
   return { ...media, audio, subtitles: [], declaredTicks };
 }

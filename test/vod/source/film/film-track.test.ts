@@ -91,7 +91,7 @@ describe('the segment to begin with', () => {
   it('is the one that the place is in', () => {
     expect([0, 5.9, 6, 29, 30, 59.9, 70].map((seconds) => at(seconds))).toEqual([0, 0, 1, 4, 5, 9, 9]);
     expect(segmentAt(film, undefined)).toBe(0);
-    expect(segmentAt(film, 'end')).toBe(8);
+    expect(segmentAt(film, { lastSegments: 2 })).toBe(8);
   });
 
   it('is earlier where the durations do not fit the real end', () => {

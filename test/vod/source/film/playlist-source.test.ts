@@ -65,7 +65,7 @@ describe('a playlist as a source', () => {
     const all = await Promise.all([
       numbersFrom(source),
       numbersFrom(source, ticks(4.5)),
-      numbersFrom(source, { from: 'end' }),
+      numbersFrom(source, { from: { lastSegments: 2 } }),
     ]);
     expect(all).toEqual([
       [1, 2, 3, 4],
