@@ -72,7 +72,7 @@ export async function startApp(
     const lock = own(await FolderLock.acquire(config.dataDir));
     const secrets = await resolveSecrets(config);
     scrubber.hide(secrets.adminToken, secrets.streamKey, secrets.urlSecret, ...config.streamKeys.map(({ key }) => key));
-    const hide = (...found: string[]): void => scrubber.hide(...found);
+    const hide = (...found: string[]): (() => void) => scrubber.hide(...found);
     const app = await compose({ config, secrets, hide, logger, clock, closer, own });
     lock.setInfo({ pid: process.pid, httpUrl: app.httpUrl });
     return app;
@@ -84,8 +84,8 @@ export async function startApp(
 
 interface Composition extends Parts {
   readonly secrets: Secrets;
-  /** Takes what must never be seen in logs. */
-  readonly hide: (...secrets: string[]) => void;
+  /** Takes what must not be seen in logs; what it returns takes that back. */
+  readonly hide: (...secrets: string[]) => () => void;
   readonly closer: Closer;
 }
 

@@ -33,8 +33,8 @@ interface Neighbours {
   readonly origin: HlsOrigin;
   readonly films: VodSessions;
   readonly signer: UrlSigner;
-  /** Takes what must never be seen in logs. */
-  readonly hide: (...secrets: string[]) => void;
+  /** Takes what must not be seen in logs; what it returns takes that back. */
+  readonly hide: (...secrets: string[]) => () => void;
 }
 
 const HEADERS_TIMEOUT_MS = 5_000;

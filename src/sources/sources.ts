@@ -25,8 +25,8 @@ interface SourcesOptions<Channel> {
     readonly idleMs: number;
   };
   readonly rules: AddressRules;
-  /** Told of what must never be seen in logs. */
-  readonly hide?: (...secrets: string[]) => void;
+  /** Told of what must not be seen in logs; what it returns is called when the source is gone. */
+  readonly hide?: (...secrets: string[]) => () => void;
   readonly factory: RunFactory<Channel>;
   /** Ends a broadcast at once, if it is there: nobody waits for its source to come back. */
   readonly endBroadcast: (broadcast: string) => void;
@@ -52,6 +52,8 @@ export class Sources<Channel> implements Closable {
   readonly #store: SourceStore;
   readonly #sources = new Map<string, Source<Channel>>();
   readonly #byBroadcast = new Map<string, Source<Channel>>();
+  /** Ends that the secrets of a source are kept out of logs. */
+  readonly #reveals = new Map<string, (() => void) | undefined>();
   readonly #listeners = new Set<Listener>();
   readonly #closer = new Closer();
   readonly #stop = new AbortController();
@@ -134,6 +136,8 @@ export class Sources<Channel> implements Closable {
       this.#sources.delete(name);
       this.#byBroadcast.delete(source.broadcast);
       await source.stop('it was deleted');
+      this.#reveals.get(name)?.();
+      this.#reveals.delete(name);
       this.#tell({ type: 'source-removed', source: name });
     });
   }
@@ -218,7 +222,7 @@ export class Sources<Channel> implements Closable {
 
   #register(entry: SourceEntry, from: 'config' | 'api'): Source<Channel> {
     const { factory, endBroadcast, clock, logger, rules, hide } = this.#options;
-    hide?.(...secretsOf(entry));
+    this.#reveals.set(entry.name, hide?.(...secretsOf(entry)));
     const source = new Source<Channel>({
       ...{ entry, from, factory, endBroadcast, clock, logger },
       admit: () => {

@@ -25,8 +25,10 @@ describe('registered sources', () => {
     expect(JSON.stringify(rig.sources.view('tv'))).not.toContain('secret');
     rig.run('tv').live();
     expect(rig.sources.view('tv')).toMatchObject({ state: 'live', viewers: 2 });
+    expect([...rig.hidden]).toEqual(['secret', 'token=secret']);
     await rig.sources.remove('tv');
     expect(rig.sources.list()).toEqual([]);
+    expect(rig.hidden.size).toBe(0);
     expect(rig.run('tv').closed).toBeGreaterThan(0);
     expect(rig.ended).toEqual(['live/tv']);
     expect(types()).toEqual(['tv added', 'tv starting', 'tv live', 'tv idle', 'tv removed']);

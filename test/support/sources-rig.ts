@@ -71,6 +71,8 @@ export class SourcesRig {
   readonly events: SourceEvent[] = [];
   readonly ended: string[] = [];
   readonly logged: [object, string][] = [];
+  /** Kept out of logs at present. */
+  readonly hidden = new Set<string>();
   sources!: Sources<string>;
 
   private constructor(folder: string, clock: ManualClock) {
@@ -114,6 +116,10 @@ export class SourcesRig {
         },
       },
       factory: { ladder: run, relay: run },
+      hide: (...secrets) => {
+        for (const secret of secrets) this.hidden.add(secret);
+        return () => secrets.forEach((secret) => this.hidden.delete(secret));
+      },
       endBroadcast: (broadcast) => void this.ended.push(broadcast),
       logger: { ...silentLogger, info: log, warn: log, error: log },
     });
