@@ -17,6 +17,7 @@ const NO_KEY = '#EXT-X-KEY:METHOD=NONE';
 /** Writes EXT-X-KEY lines wherever other keys come into force than those before (RFC 8216, section 4.3.2.4). */
 export class KeyLines {
   readonly #keyUriOf: (owner: MediaItem, key: Key) => string;
+  #keys: readonly Key[] = [];
   /** By key format. */
   #inForce = new Map<string, string>();
 
@@ -27,6 +28,9 @@ export class KeyLines {
 
   /** The lines, if any, that put these keys, and no other, into force. */
   change(keys: readonly Key[], place: KeyPlace): string[] {
+    // The same list for all segments that it is in force for, of which there may be thousands.
+    if (keys === this.#keys && !keys.some((key) => needsSequence(key, place))) return [];
+    this.#keys = keys;
     const wanted = new Map(keys.map((key) => [key.keyFormat, this.#line(key, place)]));
     const inForce = this.#inForce;
     this.#inForce = wanted;
@@ -35,13 +39,18 @@ export class KeyLines {
     return [...wanted].flatMap(([format, line]) => (inForce.get(format) === line ? [] : [line]));
   }
 
-  #line(key: Key, { owner, sequence, number }: KeyPlace): string {
-    const { attributes, uri, iv, keyFormat } = key;
-    const isSequenceMeant = iv === undefined && keyFormat === 'identity' && sequence !== number;
+  #line(key: Key, place: KeyPlace): string {
+    const { attributes, uri } = key;
+    const { owner, sequence } = place;
     const given = attributes.get('URI')?.text ?? '';
     return `#EXT-X-KEY:${attributeList(attributes, {
       URI: quoted(uri === undefined ? given : this.#keyUriOf(owner, key)),
-      ...(isSequenceMeant && { IV: `0x${sequence.toString(16).padStart(32, '0')}` }),
+      ...(needsSequence(key, place) && { IV: `0x${sequence.toString(16).padStart(32, '0')}` }),
     })}`;
   }
+}
+
+/** Whether the IV is to be told because it is upstream's number of the segment, and that is another one here. */
+function needsSequence({ iv, keyFormat }: Key, { sequence, number }: KeyPlace): boolean {
+  return iv === undefined && keyFormat === 'identity' && sequence !== number;
 }
