@@ -1,12 +1,16 @@
 import type { TrackKind } from '../../media/fragment.ts';
 import { AppError } from '../../util/errors.ts';
 import { type DemuxedFrame, Fmp4Demuxer } from '../fmp4-demuxer.ts';
+import { ProtectedMediaError } from './protected-media.ts';
 import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
 import { endOf, startOf } from './stretch.ts';
 
 /** How far a track's times may go back, and forwards, without a break; in ticks of 90 kHz. */
 const MAX_BACK_TICKS = 0.5 * 90_000;
 const MAX_HOLE_TICKS = 10 * 90_000;
+
+/** Sample entries of Common Encryption (ISO/IEC 14496-12, 8.12). */
+const PROTECTED_ENTRIES = ['encv', 'enca'];
 
 /** Segments of fragmented MP4, read here. A leg is as long as the initialization section stays and times go on. */
 export class Fmp4Segments implements SegmentDemuxer {
@@ -33,9 +37,9 @@ export class Fmp4Segments implements SegmentDemuxer {
   async push(piece: Buffer): Promise<void> {
     if (this.#demuxer === undefined) {
       this.#demuxer = new Fmp4Demuxer({ keepsTimes: true });
-      if (this.#init !== undefined) this.#demuxer.push(this.#init);
+      if (this.#init !== undefined) this.#configure(this.#init, this.#demuxer);
     }
-    const frames = this.#demuxer.push(piece).filter(({ init }) => this.#outlet.kinds.includes(init.kind));
+    const frames = this.#take(piece, this.#demuxer).filter(({ init }) => this.#outlet.kinds.includes(init.kind));
     if (frames.length === 0) return;
     if (this.#breaks || this.#jumps(frames)) {
       this.#breaks = false;
@@ -59,6 +63,25 @@ export class Fmp4Segments implements SegmentDemuxer {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** After a fault the demuxer is of no use any more. */
+  #take(piece: Buffer, demuxer: Fmp4Demuxer): DemuxedFrame[] {
+    try {
+      return demuxer.push(piece);
+    } catch (thrown) {
+      this.#demuxer = undefined;
+      throw thrown;
+    }
+  }
+
+  #configure(init: Buffer, demuxer: Fmp4Demuxer): void {
+    try {
+      demuxer.push(init);
+    } catch (thrown) {
+      const isProtected = PROTECTED_ENTRIES.some((entry) => init.includes(entry));
+      throw isProtected ? new ProtectedMediaError('Common Encryption') : thrown;
+    }
   }
 
   #jumps(frames: readonly DemuxedFrame[]): boolean {

@@ -193,6 +193,10 @@ export class LadderPull implements Puller {
       demuxer: (container, begin) =>
         segmentDemuxer(container, { kinds, begin, push: (frames) => lane.push(frames) }, { binary, logger }),
       room: () => output.room(lane, kinds, signal),
+      // Sound that cannot be used is no reason to take the picture from elsewhere.
+      onUseless: ({ item }) => {
+        if (kinds.includes('video')) followed.report(item, 'failed');
+      },
       onTrouble: () => this.#state.look(),
       onSkip: (ms) => {
         logger.warn({ broadcast, skippedMs: Math.round(ms) }, `skipped ${Math.round(ms / 1000)} s to the live edge`);

@@ -7,22 +7,13 @@ import type { MediaItem } from '../../upstream/pool/media-item.ts';
 import type { PooledMedia } from '../../upstream/pool/pooled-media.ts';
 import type { SourceFetcher } from '../../upstream/pool/source-fetcher.ts';
 import { AppError } from '../../util/errors.ts';
+import { ProtectedMediaError } from './protected-media.ts';
 
 interface SegmentBytesOptions {
   readonly ask: (item: MediaItem, options: { readonly signal: AbortSignal }) => PooledMedia;
   readonly keys: KeyStore;
   readonly fetcher: SourceFetcher;
   readonly signal: AbortSignal;
-}
-
-/** Tells what only players with the right decryption can play. */
-export class ProtectedMediaError extends AppError {
-  constructor(method: string) {
-    super(
-      'BAD_MEDIA',
-      `the source is encrypted with ${method.slice(0, 40)}, which cannot be decoded here; use mode "relay"`,
-    );
-  }
 }
 
 /** Fetches what segments hold, decrypted. */

@@ -5,7 +5,8 @@ import type { Clock } from '../../util/clock.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { PlaylistPosition } from './playlist-position.ts';
-import { ProtectedMediaError, type SegmentBytes } from './segment-bytes.ts';
+import { ProtectedMediaError } from './protected-media.ts';
+import type { SegmentBytes } from './segment-bytes.ts';
 import { CONTAINER_PROOF_BYTES, containerOf, type SegmentContainer } from './segment-container.ts';
 import type { SegmentDemuxer } from './segment-demuxer.ts';
 import type { SpliceLane } from './splice-lane.ts';
@@ -19,7 +20,9 @@ const STEP_BYTES = 128 * 1024;
 export const MIN_LEG_MS = 1_000;
 
 interface SegmentReaderOptions {
-  readonly followed: Pick<FollowedPlaylist, 'current' | 'next' | 'report'>;
+  readonly followed: Pick<FollowedPlaylist, 'current' | 'next'>;
+  /** Called with each segment that came and could not be used. */
+  readonly onUseless: (segment: FollowedSegment) => void;
   readonly bytes: Pick<SegmentBytes, 'init' | 'pieces'>;
   readonly position: PlaylistPosition;
   readonly lane: SpliceLane;
@@ -121,7 +124,7 @@ export class SegmentReader {
   }
 
   async #read(segment: FollowedSegment): Promise<void> {
-    const { followed, clock, signal, logger } = this.#options;
+    const { followed, clock, signal, logger, onUseless } = this.#options;
     if (segment.segment.isGap) return;
     try {
       await this.#feed(segment).catch(async (thrown: unknown) => {
@@ -140,7 +143,7 @@ export class SegmentReader {
       this.#failedSegments += 1;
       this.#note(thrown);
       logger.warn({ segment: segment.number, reason: this.#lastError }, 'a remote segment is left out');
-      if (!(thrown instanceof UpstreamFailure)) followed.report(segment.item, 'failed');
+      if (!(thrown instanceof UpstreamFailure)) onUseless(segment);
     }
   }
 
