@@ -22,7 +22,7 @@ export interface RelaySource {
 }
 
 /** What a channel is made of. */
-export interface RelayChannelOptions {
+interface RelayChannelOptions {
   /** Names it in paths: `/relay/NAME/index.m3u8`. */
   readonly name: string;
   readonly upstream: RelaySource;

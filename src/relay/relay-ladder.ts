@@ -4,7 +4,7 @@ import type { RenditionReport } from '../upstream/playlist/low-latency.ts';
 import { renderRelayMultivariant } from './relay-multivariant.ts';
 
 /** A playlist that is relayed. */
-export interface RelayedRendition {
+interface RelayedRendition {
   readonly rendition: UpstreamRendition;
   /** Signed URI of its playlist, relative to the multivariant playlist. */
   readonly uri: string;

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/util/logger.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ScriptedSource } from '../support/relay-source.ts';
-import { snapshotOf } from '../support/relay-snapshots.ts';
+import { snapshotOf, UPSTREAM } from '../support/relay-snapshots.ts';
 
 const SIGNAL = new AbortController().signal;
 
@@ -160,6 +160,16 @@ describe('a relayed channel', () => {
     source.playlist('v1').push(low(10, 3, 1));
     await relay.playlist('v1', { signal: SIGNAL });
     expect(textOf(await relay.playlist('v0', { signal: SIGNAL }))).toContain('LAST-MSN=13,LAST-PART=0\n');
+  });
+
+  it('hands on what upstream says of playlists that nobody plays', async () => {
+    const { channel: relay, source } = channel();
+    const snapshot = low(10, 3, 2);
+    const uri = new URL('/live/lo.m3u8?other=token', UPSTREAM);
+    const renditionReports = [{ uri, lastSequence: 13, lastPart: 1 }];
+    source.playlist('v0').push({ ...snapshot, lowLatency: { ...snapshot.lowLatency!, renditionReports } });
+    const text = textOf(await relay.playlist('v0', { signal: SIGNAL }));
+    expect(text).toMatch(/#EXT-X-RENDITION-REPORT:URI="\.\.\/v1\/index\.m3u8\?s=[\w-]{22}",LAST-MSN=13,LAST-PART=1\n$/);
   });
 
   it('asks upstream for a part that it hints at, and for nothing that it does not name', async () => {

@@ -234,7 +234,19 @@ a.m4s
 
   it('promises nothing more once it has ended', () => {
     const lines = render(snapshotOf([{ text: `${text}#EXT-X-ENDLIST\n`, era: 7 }]));
-    expect(lines.filter((line) => /HINT|REPORT|CONTROL|PART-INF/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /HINT|REPORT|CONTROL|EXT-X-PART/.test(line))).toEqual([]);
     expect(lines.at(-1)).toBe('#EXT-X-ENDLIST');
+  });
+
+  it('lists them near the end only', () => {
+    const lines = ['#EXTM3U', '#EXT-X-TARGETDURATION:2', '#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES'];
+    lines.push('#EXT-X-PART-INF:PART-TARGET=1');
+    for (let number = 0; number < 8; number += 1) {
+      lines.push(`#EXT-X-PART:DURATION=1,URI="${number}.0.ts"`, `#EXT-X-PART:DURATION=1,URI="${number}.1.ts"`);
+      lines.push('#EXTINF:2,', `${number}.ts`);
+    }
+    const listed = render(snapshotOf([{ text: lines.join('\n'), era: 7 }])).join('\n');
+    // Those whose segments end within 6 s of the end.
+    expect(new Set(listed.match(/(?<=PART:DURATION=1,URI="7-)\d/g))).toEqual(new Set(['4', '5', '6', '7']));
   });
 });

@@ -107,7 +107,7 @@ export class ScriptedSource implements RelaySource {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    const text = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2\nhi.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlo.m3u8\n';
+    const text = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2\n../hi.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1\n../lo.m3u8\n';
     this.#ladder = ladderOf(parseMultivariant(text, UPSTREAM));
   }
 
