@@ -33,6 +33,8 @@ audioBitrateKbps = 64
 preset = "ultrafast"
 `;
 const RUNGS = ['original', '144p', '108p'];
+/** Long enough that nothing is left out when this machine is busy. */
+const WINDOW = { windowSegments: 20 };
 const AUDIO_RUNG = 'audio';
 const ALLOWED = 'allowPrivate = ["127.0.0.0/8"]';
 
@@ -105,7 +107,7 @@ describe('a ladder of a remote HLS channel', () => {
       const breaking = (segments: readonly MadeSegment[]) =>
         segments.map((segment, index) => ({ ...segment, discontinuity: index === 0 }));
       const lost = film.map((segment, index) => (index === 5 ? { ...segment, missing: true } : segment));
-      const channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media: lost.slice(0, 8) }]);
+      const channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media: lost.slice(0, 8), options: WINDOW }]);
       channel
         .playlist()
         .append(breaking(ad.segments))
@@ -130,8 +132,8 @@ describe('a ladder of a remote HLS channel', () => {
     async ({ expect }) => {
       const media = await makeMedia({ seconds: 10 });
       const backup = await makeMedia({ seconds: 12, startS: 700, firstNumber: 1_000 });
-      const one = new ScriptedChannel(upstream, '/one', [{ name: 'v0', media }]).advance(5).run();
-      const options = { firstSequence: 500_000 };
+      const one = new ScriptedChannel(upstream, '/one', [{ name: 'v0', media, options: WINDOW }]).advance(5).run();
+      const options = { ...WINDOW, firstSequence: 500_000 };
       const two = new ScriptedChannel(upstream, '/two', [{ name: 'v0', media: backup, options }]).advance(5).run();
       await add('both', [one.url, two.url]);
       const { rungs, sound } = await record('both');

@@ -95,6 +95,16 @@ describe('LadderPull, of a recording', () => {
     expect(lastError).toMatch(/encrypted with SAMPLE-AES .* use mode "relay"/);
   });
 
+  it('says that Common Encryption cannot be decoded', async () => {
+    const { segments } = await makeMedia({ container: 'fmp4', seconds: 4 });
+    const init = Buffer.from(segments[0]!.init!);
+    init.write('encv', init.indexOf('avc1', init.indexOf('stsd')), 'latin1');
+    const media = segments.map((segment) => ({ ...segment, init }));
+    const { state, lastError } = await play(recording(media, { options: { extension: 'm4s' } }));
+    expect(state).toBe('failed');
+    expect(lastError).toMatch(/Common Encryption, .* use mode "relay"/);
+  });
+
   it('plays fragmented MP4 with its sound in a playlist of its own, and leaves out that of the variant', async () => {
     const picture = await makeMedia({ container: 'fmp4', seconds: 4 });
     const sound = await makeMedia({ container: 'fmp4', seconds: 4, video: false, segmentSeconds: 2, audio: 880 });
