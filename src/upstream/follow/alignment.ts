@@ -45,8 +45,11 @@ export function align(
     return shift !== undefined ? within(lastKnown, playlist, shift) : breaks(known, playlist, 'another address');
   }
   const usual = lastKnown.number - lastKnown.segment.sequence;
-  if (isForeign(known, playlist, usual)) return breaks(known, playlist, 'other program date-times');
-  const shift = agrees(known, playlist, usual) ? usual : (renumbered(known, playlist) ?? usual);
+  const anchored = agrees(known, playlist, usual) ? undefined : renumbered(known, playlist);
+  if (anchored === undefined && isForeign(known, playlist, usual)) {
+    return breaks(known, playlist, 'other program date-times');
+  }
+  const shift = anchored ?? usual;
   const missed = mediaSequence + shift - lastKnown.number - 1;
   const behind = lastKnown.number - (mediaSequence + segments.length - 1 + shift);
   if (missed > MAX_MISSED) return breaks(known, playlist, 'other sequence numbers');
@@ -99,14 +102,16 @@ function agrees(known: readonly KnownSegment[], { segments, mediaSequence }: Med
   return one !== undefined && other !== undefined && pathOf(one.segment) === pathOf(other);
 }
 
-/** Whether the same numbers have wholly different program date-times. */
+/** Whether the same numbers have other program date-times; where the paths are the same they may differ a lot. */
 function isForeign(known: readonly KnownSegment[], playlist: MediaPlaylist, shift: number): boolean {
   const { segments, mediaSequence, targetDurationMs } = playlist;
   const starts = startsOf(segments);
-  const limitMs = Math.max(MIN_FOREIGN_MS, 3 * targetDurationMs);
-  return known.some(({ number, startMs }) => {
-    const otherMs = starts[number - shift - mediaSequence];
-    return startMs !== undefined && otherMs !== undefined && Math.abs(otherMs - startMs) > limitMs;
+  return known.some(({ number, startMs, segment }) => {
+    const [other, otherMs] = [segments[number - shift - mediaSequence], starts[number - shift - mediaSequence]];
+    if (startMs === undefined || other === undefined || otherMs === undefined) return false;
+    const isSamePath = pathOf(segment) === pathOf(other);
+    const limitMs = isSamePath ? Math.max(MIN_FOREIGN_MS, 3 * targetDurationMs) : targetDurationMs / 2;
+    return Math.abs(otherMs - startMs) > limitMs;
   });
 }
 

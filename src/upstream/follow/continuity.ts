@@ -2,7 +2,7 @@ import type { MediaPlaylist } from '../playlist/media-playlist.ts';
 import type { MediaMap, Segment } from '../playlist/segment.ts';
 import { align, type AlignmentOptions } from './alignment.ts';
 import type { DiscontinuityShifts, ShiftPosition } from './discontinuity-shifts.ts';
-import { isSameMap, type KnownSegment } from './known-segment.ts';
+import { isSameMap, type KnownSegment, startsOf } from './known-segment.ts';
 
 /** Where a playlist came from. */
 export interface PlaylistOrigin {
@@ -78,13 +78,15 @@ export class Continuity {
       ...{ isOtherAddress, hasStalled: origin.hasStalled },
       isRecorded: this.#isRecorded && isRecording,
     };
-    const alignment = align(this.#known, playlist, options);
+    // What was before the last break has nothing to do with upstream's present numbers.
+    const run = this.#known.slice(Math.max(0, this.#brokeAt - (this.#known[0]?.number ?? 0)));
+    const alignment = align(run, playlist, options);
     if (alignment.kind === 'stale') return { kind: 'stale', brokeBecause: undefined };
     if (alignment.kind === 'breaks') {
       const taken = segments.slice(alignment.from);
       if (taken.length === 0) return { kind: 'stale', brokeBecause: undefined };
       this.#index = origin.index;
-      this.#break(taken, origin);
+      this.#break(taken, startsOf(segments)[alignment.from], origin);
       this.#trim(segments.length);
       return { kind: 'grown', brokeBecause: alignment.reason };
     }
@@ -106,7 +108,7 @@ export class Continuity {
     this.#append(segments.slice(1), first.map);
   }
 
-  #break(taken: readonly Segment[], { switches: turn }: PlaylistOrigin): void {
+  #break(taken: readonly Segment[], startMs: number | undefined, { switches: turn }: PlaylistOrigin): void {
     const [first, last] = [taken[0], this.#known.at(-1)];
     if (first === undefined || last === undefined) return;
     this.#brokeAt = last.number + 1;
@@ -119,7 +121,7 @@ export class Continuity {
     this.#add({
       ...{ number: last.number + 1, era: last.era + 1, discontinuity: true },
       discontinuitySequence: first.discontinuitySequence + this.#position.shift,
-      ...{ segment: first, startMs: first.programDateTimeMs },
+      ...{ segment: first, startMs },
     });
     this.#append(taken.slice(1), first.map);
   }
@@ -129,6 +131,7 @@ export class Continuity {
     let newFrom = segments.length;
     for (const [index, segment] of segments.entries()) {
       const at = segment.sequence + shift - firstNumber;
+      if (segment.sequence + shift < this.#brokeAt) continue;
       const one = this.#known[at];
       if (one !== undefined) this.#known[at] = { ...one, segment: withKnownParts(one.segment, segment) };
       else if (at >= 0) {

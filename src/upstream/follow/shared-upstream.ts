@@ -227,7 +227,7 @@ export class SharedUpstream implements Closable {
         const waitMs = this.rotation.failed(address, error.message);
         this.#tell();
         if (this.rotation.exhausted) throw error;
-        await this.#options.clock.wait(waitMs, signal);
+        if (waitMs > 0) await this.#options.clock.wait(waitMs, signal);
       }
     }
   }

@@ -149,6 +149,17 @@ describe('our numbers', () => {
     expect(followed.numbers.at(-1)).toBe(106 + taken);
   });
 
+  it('leave segments from before a break alone when upstream lists what was not taken behind it', () => {
+    const followed = new Followed();
+    followed.take({ first: 100 });
+    const uri = (number: number): string => `/b/${number}.ts`;
+    followed.take({ first: 500_000, uri });
+    followed.take({ first: 500_000, uri });
+    expect(followed.continuity.segments.map(({ segment }) => segment.sequence)).toEqual([
+      ...[103, 104, 105, 500_003, 500_004, 500_005],
+    ]);
+  });
+
   it('take a playlist that is behind for a new beginning when nothing else has come for long', () => {
     const followed = new Followed();
     followed.take({ first: 3 });
