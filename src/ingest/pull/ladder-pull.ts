@@ -191,7 +191,7 @@ export class LadderPull implements Puller {
       ...{ followed, position, lane, clock, logger, signal },
       bytes: new SegmentBytes({ ask, keys, fetcher: upstream.fetcher, signal }),
       demuxer: (container, begin) =>
-        segmentDemuxer(container, { kinds, begin, push: (frames) => lane.push(frames) }, { binary, logger }),
+        segmentDemuxer(container, { kinds, begin, push: (frames) => lane.push(frames) }, { binary, clock, logger }),
       room: () => output.room(lane, kinds, signal),
       // Sound that cannot be used is no reason to take the picture from elsewhere.
       onUseless: ({ item }) => {

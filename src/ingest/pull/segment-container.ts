@@ -1,4 +1,5 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
+import type { Clock } from '../../util/clock.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import { AdtsSegments } from './adts-segments.ts';
@@ -32,6 +33,7 @@ export function containerOf(bytes: Buffer): SegmentContainer {
 
 interface SegmentReaderTools {
   readonly binary: FfmpegBinary;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -39,8 +41,8 @@ interface SegmentReaderTools {
 export function segmentDemuxer(
   container: SegmentContainer,
   outlet: FrameOutlet,
-  { binary, logger }: SegmentReaderTools,
+  tools: SegmentReaderTools,
 ): SegmentDemuxer {
-  if (container === 'ts') return new TsSegments({ binary, outlet, logger });
+  if (container === 'ts') return new TsSegments({ outlet, ...tools });
   return container === 'fmp4' ? new Fmp4Segments(outlet) : new AdtsSegments(outlet);
 }

@@ -79,6 +79,8 @@ export class SegmentReader {
    */
   async run(): Promise<void> {
     const { signal, lane } = this.#options;
+    const cut = (): void => void this.#demuxer?.close();
+    signal.addEventListener('abort', cut, { once: true });
     try {
       for (let segment = await this.#next(); segment !== undefined; segment = await this.#next()) {
         await this.#read(segment);
@@ -87,6 +89,7 @@ export class SegmentReader {
       if (!signal.aborted) await this.#demuxer?.end();
       lane.end();
     } finally {
+      signal.removeEventListener('abort', cut);
       await this.#demuxer?.close();
     }
   }

@@ -1,34 +1,24 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
 import type { TrackKind } from '../../media/fragment.ts';
+import type { Clock } from '../../util/clock.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
 import { findPacket, TS_PACKET_BYTES } from './ts-packets.ts';
-import { readTsProgram, sameProgram, type TsProgram } from './ts-program.ts';
-import { TsRemuxer } from './ts-remuxer.ts';
-import { firstDecodeTime, ticksBetween } from './ts-times.ts';
+import { TsLeg } from './ts-leg.ts';
+import { readTsProgram, type TsProgram } from './ts-program.ts';
+import { firstDecodeTime } from './ts-times.ts';
 
 /** Bytes of a segment within which its program must show itself. */
 const MAX_HEAD_BYTES = 1024 * 1024;
 /** As long as no more than this came, it is not looked at again. */
 const HEAD_STEP_BYTES = 32 * 1024;
-/** How far the first time of a segment may be from where the one before ends, in ticks of 90 kHz. */
-const MAX_BACK_TICKS = 0.5 * 90_000;
-const MAX_HOLE_TICKS = 10 * 90_000;
 
 interface TsSegmentsOptions {
   readonly binary: FfmpegBinary;
   readonly outlet: FrameOutlet;
+  readonly clock: Clock;
   readonly logger: Logger;
-}
-
-/** The ffmpeg of one leg, and what it was started for. */
-interface Leg {
-  readonly remuxer: TsRemuxer;
-  readonly program: TsProgram;
-  /** Which stream tells the time, and where that should go on. */
-  nextTicks: number | undefined;
-  hasFailed: boolean;
 }
 
 /**
@@ -37,7 +27,9 @@ interface Leg {
  */
 export class TsSegments implements SegmentDemuxer {
   readonly #options: TsSegmentsOptions;
-  #leg: Leg | undefined;
+  #leg: TsLeg | undefined;
+  /** All that may still run. */
+  readonly #legs = new Set<TsLeg>();
   #start: SegmentStart | undefined;
   /** What came of a segment whose program is not known yet. */
   #head: Buffer[] = [];
@@ -76,12 +68,12 @@ export class TsSegments implements SegmentDemuxer {
   }
 
   async end(): Promise<void> {
-    await this.#leg?.remuxer.end();
+    await this.#leg?.end();
     this.#leg = undefined;
   }
 
   async close(): Promise<void> {
-    await this.#leg?.remuxer.close();
+    await Promise.all([...this.#legs].map((leg) => leg.close()));
   }
 
   /** Looks whether the segment's program is known; a last look takes what there is. */
@@ -120,36 +112,19 @@ export class TsSegments implements SegmentDemuxer {
   /** Goes on with the same ffmpeg if it can, else with another one. */
   async #open(program: TsProgram, firstTicks: number | undefined): Promise<void> {
     const { breaks = false, durationMs = 0 } = this.#start ?? {};
-    if (breaks || !this.#continues(program, firstTicks)) await this.#beginLeg(program);
+    if (breaks || this.#leg?.takes(program, firstTicks) !== true) await this.#beginLeg(program);
     this.#start = undefined;
-    const leg = this.#leg;
-    if (leg === undefined) return;
-    leg.nextTicks = firstTicks === undefined ? undefined : firstTicks + durationMs * 90;
-  }
-
-  #continues(program: TsProgram, firstTicks: number | undefined): boolean {
-    const leg = this.#leg;
-    if (leg === undefined || leg.hasFailed || !sameProgram(leg.program, program)) return false;
-    if (leg.nextTicks === undefined || firstTicks === undefined) return true;
-    const hole = ticksBetween(leg.nextTicks, firstTicks);
-    return hole >= -MAX_BACK_TICKS && hole <= MAX_HOLE_TICKS;
+    this.#leg?.beginSegment(firstTicks, durationMs);
   }
 
   async #beginLeg(program: TsProgram): Promise<void> {
-    const { binary, outlet, logger } = this.#options;
+    const { outlet, ...options } = this.#options;
     const old = this.#leg;
-    const remuxer = new TsRemuxer({
-      ...{ binary, program },
-      onFrames: outlet.push,
-      onWarning: (line) => logger.debug({ line }, 'ffmpeg on a remote segment'),
-    });
-    const leg: Leg = { remuxer, program, nextTicks: undefined, hasFailed: false };
+    const leg = new TsLeg({ ...options, program, onFrames: outlet.push });
     this.#leg = leg;
-    void remuxer.done.then((error) => {
-      leg.hasFailed = true;
-      if (error !== undefined) logger.warn({ reason: error.message }, 'a stretch of a remote source ended early');
-    });
-    await Promise.all([old?.remuxer.end(), remuxer.start()]);
+    this.#legs.add(leg);
+    await Promise.all([old?.end(), leg.start()]);
+    if (old !== undefined) this.#legs.delete(old);
     await outlet.begin(kindsOf(program));
   }
 
@@ -158,7 +133,7 @@ export class TsSegments implements SegmentDemuxer {
     const bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
     const whole = bytes.length - (bytes.length % TS_PACKET_BYTES);
     this.#rest = bytes.subarray(whole);
-    if (whole > 0) await this.#leg?.remuxer.write(bytes.subarray(0, whole));
+    if (whole > 0) await this.#leg?.write(bytes.subarray(0, whole));
   }
 }
 
