@@ -51,8 +51,8 @@ export function protocolInput(source: URL, address: string, hasSound: boolean): 
           ...[...common, ...PROBE, '-protocol_whitelist', protocols, '-rtsp_transport', 'tcp', '-timeout', TIMEOUT_US],
           ...['-allowed_media_types', 'video+audio', '-f', 'rtsp'],
         ],
-        // Cameras send sound in codecs that a transport stream has no place for.
-        output: [...maps(hasSound), '-c:a', 'aac', '-b:a', '128k', ...TRANSPORT_STREAM],
+        // Cameras send sound in codecs that a transport stream has no place for, at rates that make frames long.
+        output: [...maps(hasSound), '-c:a', 'aac', '-b:a', '128k', '-ar', '48000', ...TRANSPORT_STREAM],
         secrets,
       };
     }
