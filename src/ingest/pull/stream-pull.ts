@@ -14,7 +14,7 @@ import type { OpenStream, StreamFeed } from './stream-feed.ts';
 import { TsStream } from './ts-stream.ts';
 
 /** Patience with a continuous stream, ms. */
-export const STREAM_LIMITS = Object.freeze({
+const STREAM_LIMITS = Object.freeze({
   /** Without a byte for so long, the connection is given up. */
   silenceMs: 10_000,
   /** With bytes but without a frame for so long, too. */
