@@ -48,7 +48,11 @@ export class RtspServer {
   async encode(): Promise<this> {
     const ports: number[] = [];
     for (let track = 0; track < 2; track += 1) ports.push(await this.#receive(track));
-    const inputs = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25', '-f', 'lavfi', '-i', 'sine=sample_rate=8000'];
+    // Should the test be killed, they end by themselves.
+    const inputs = [
+      ...['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:duration=120'],
+      ...['-f', 'lavfi', '-i', 'sine=sample_rate=8000:duration=120'],
+    ];
     const video = ['-map', '0:v', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '25'];
     const outputs = [
       ...[...video, '-pix_fmt', 'yuv420p', '-f', 'rtp', `rtp://127.0.0.1:${ports[0]}?pkt_size=1200`],

@@ -5,8 +5,8 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { TS_AAC, TS_H264, TS_PICTURE, TS_TONE } from './transport-streams.ts';
 
-/** A live picture with B-frames, and a tone, in real time. */
-const LIVE = ['-v', 'error', '-re', ...TS_PICTURE, '-re', ...TS_TONE, ...TS_H264, ...TS_AAC];
+/** A live picture with B-frames, and a tone, in real time; not for ever, should the test be killed. */
+const LIVE = ['-v', 'error', '-re', ...TS_PICTURE, '-re', ...TS_TONE, ...TS_H264, ...TS_AAC, '-t', '120'];
 /** It begins late in the source's clock, as a stream that has run for hours does. */
 const TRANSPORT_STREAM = ['-output_ts_offset', '95430', '-f', 'mpegts'];
 
