@@ -72,15 +72,17 @@ export class ScriptedPlaylist {
 
   /** Makes the timeline longer; the playlist shows it when it is moved. */
   append(segments: readonly ScriptedSegment[]): this {
-    for (const segment of segments) {
-      this.#timeline.push(segment);
-      if (segment.init !== undefined && !this.#inits.includes(segment.init)) this.#inits.push(segment.init);
-      const key = segment.key?.bytes;
-      if (key !== undefined && !this.#keys.includes(key)) this.#keys.push(key);
-    }
-    return this;
+    return this.#put(this.#timeline.length, segments);
   }
 
+  /** Puts segments before those that are not in the playlist yet, between two breaks. */
+  interrupt(segments: readonly ScriptedSegment[]): this {
+    const [first] = segments;
+    const next = this.next;
+    if (first === undefined || next === undefined) throw new RangeError('there is nothing to put in, or nothing left');
+    this.#timeline[this.#revealed] = { ...next, discontinuity: true };
+    return this.#put(this.#revealed, [{ ...first, discontinuity: true }, ...segments.slice(1)]);
+  }
   /** Shows further segments; the oldest leave the window. */
   advance(segments = 1): this {
     if (segments > this.left) throw new RangeError(`${this.left} segments are left, not ${segments}`);
@@ -136,6 +138,16 @@ export class ScriptedPlaylist {
     if (segment.key === undefined) return segment.bytes;
     const cipher = createCipheriv('aes-128-cbc', segment.key.bytes, segment.key.iv ?? ivOf(at + this.#shift));
     return Buffer.concat([cipher.update(segment.bytes), cipher.final()]);
+  }
+
+  #put(at: number, segments: readonly ScriptedSegment[]): this {
+    this.#timeline.splice(at, 0, ...segments);
+    for (const segment of segments) {
+      if (segment.init !== undefined && !this.#inits.includes(segment.init)) this.#inits.push(segment.init);
+      const key = segment.key?.bytes;
+      if (key !== undefined && !this.#keys.includes(key)) this.#keys.push(key);
+    }
+    return this;
   }
 
   get #first(): number {
