@@ -41,6 +41,8 @@ interface BroadcastPackagerOptions {
   readonly onNumbers: (numbers: SequenceNumbers) => void;
   readonly dvrMs: number;
   readonly storage: BroadcastStorage;
+  /** Whether outputs of it may still open. */
+  readonly isProduced: () => boolean;
   /** Called once, when every playlist has its end. */
   readonly onEnded: () => void;
 }
@@ -151,6 +153,11 @@ export class BroadcastPackager {
       waitingRequests: this.#playlists.waiting,
       renditions: [...this.#renditions.values()].map((rendition) => rendition.report()),
     };
+  }
+
+  /** Ends all playlists if the publisher has left and all outputs have handed out what they had. */
+  endIfDrained(): void {
+    if (this.draining && this.#outputs.size === 0 && !this.#context.isProduced()) this.end();
   }
 
   /** Ends all playlists now. Idempotent. */
@@ -292,7 +299,7 @@ export class BroadcastPackager {
     }
     this.#outputs.delete(track);
     if (this.#sources.size > 0) this.#removeTrack(track);
-    else if (this.#outputs.size === 0) this.end();
+    else this.endIfDrained();
     this.#playlists.announce();
   }
 

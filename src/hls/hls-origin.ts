@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { Subscription } from 'rxjs';
 import type { FragmentSource } from '../broadcast/fragment-broadcaster.ts';
 import type { TrackDirectory } from '../broadcast/registry.ts';
 import type { TrackKind } from '../media/fragment.ts';
@@ -54,7 +56,7 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   readonly #sequences: SequenceStore;
   readonly #retirements = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  readonly #subscription: { unsubscribe(): void };
+  readonly #subscription = new Subscription();
   readonly #tokenBase: string;
   readonly #room: WaitingRoom;
   #tokens = 0;
@@ -67,7 +69,13 @@ export class HlsOrigin implements Closable, BlockingOrigin {
     this.#room = new WaitingRoom(deps.logger);
     this.#sequences = deps.sequences ?? new SequenceStore({ clock: deps.clock, logger: deps.logger });
     this.#tokenBase = Math.floor(deps.clock.nowMs()).toString(36);
-    this.#subscription = deps.directory.opened$.subscribe((track) => this.#onOpened(track));
+    // Each broadcast that has ended listens until it is forgotten.
+    setMaxListeners(0, this.#stop.signal);
+    const { opened$, withdrawn$ } = deps.directory;
+    this.#subscription.add(opened$.subscribe((track) => this.#onOpened(track)));
+    this.#subscription.add(
+      withdrawn$.subscribe((broadcast) => this.#broadcasts.get(broadcast)?.current.endIfDrained()),
+    );
   }
 
   /** Playback requests that wait for media at this moment. */
@@ -187,7 +195,7 @@ export class HlsOrigin implements Closable, BlockingOrigin {
   }
 
   #begin(broadcast: string): BroadcastPackager {
-    const { clock, logger, store, archives } = this.#deps;
+    const { directory, clock, logger, store, archives } = this.#deps;
     const settings = this.#deps.settings?.(broadcast) ?? { dvrMs: 0, archive: false };
     const storage = new BroadcastStorage({ broadcast, settings, options: this.options, store, archives });
     const life = new BroadcastPackager({
@@ -195,6 +203,7 @@ export class HlsOrigin implements Closable, BlockingOrigin {
       nextToken: () => `${this.#tokenBase}${(this.#tokens += 1).toString(36).padStart(4, '0')}`,
       room: this.#room,
       onRendered: () => (this.#rendered += 1),
+      isProduced: () => directory.announces(broadcast),
       continues: this.#sequences.get(broadcast),
       onNumbers: (numbers) => this.#sequences.use(broadcast, numbers),
       onEnded: () => {

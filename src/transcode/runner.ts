@@ -142,7 +142,9 @@ export class TranscodeRunner implements Closable {
       logger: this.#options.logger.child(key),
     });
     this.#jobs.set(id, job);
+    const withdraw = registry.announce(key.broadcast);
     void job.done.then(() => {
+      withdraw();
       stats.endReason = job.endReason;
       if (this.#jobs.get(id) !== job || job.failed) return;
       this.#jobs.delete(id);

@@ -209,6 +209,20 @@ describe('HlsOrigin', () => {
     expect(stage.playlist('720p')).toContain('#EXT-X-ENDLIST');
   });
 
+  it('waits for outputs that are announced and have not begun when the publisher leaves', () => {
+    const stage = newStage();
+    const withdrawals = [stage.registry.announce(stage.broadcast), stage.registry.announce(stage.broadcast)];
+    stage.play(ladder({ to: 4.5 }));
+    endPublisher(stage);
+    expect(stage.playlist('720p')).not.toContain('#EXT-X-ENDLIST');
+    withdrawals[0]!();
+    stage.clock.advance(1_000);
+    expect(stage.playlist('720p')).not.toContain('#EXT-X-ENDLIST');
+    withdrawals[1]!();
+    stage.clock.advance(1_000);
+    expect(stage.playlist('720p')).toContain('#EXT-X-ENDLIST');
+  });
+
   it('numbers on when the broadcast comes back, under new URIs, while the old media stays fetchable', async () => {
     const stage = newStage();
     stage.play(ladder({ to: 8.5 }));
