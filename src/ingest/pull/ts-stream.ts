@@ -6,8 +6,8 @@ import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { FrameOutlet } from './segment-demuxer.ts';
 import { TsCutter, type TsRun } from './ts-cutter.ts';
+import { TsLeg } from './ts-leg.ts';
 import type { TsProgram } from './ts-program.ts';
-import { TsRemuxer } from './ts-remuxer.ts';
 
 /** Between two beginnings of stretches: each restarts every encoder of the broadcast. */
 const MIN_STRETCH_MS = 1_000;
@@ -23,8 +23,9 @@ interface TsStreamOptions {
 export class TsStream implements Closable {
   readonly #options: TsStreamOptions;
   readonly #cutter = new TsCutter();
-  #remuxer: TsRemuxer | undefined;
-  #fault: AppError | undefined;
+  #leg: TsLeg | undefined;
+  /** Stops listening for the end of the present stretch's connection. */
+  #unlisten = (): void => undefined;
   #kinds: readonly TrackKind[] = [];
   #beganAtMs = -Infinity;
   #skippedFromMs: number | undefined;
@@ -49,7 +50,10 @@ export class TsStream implements Closable {
    */
   async push(piece: Buffer, signal: AbortSignal): Promise<void> {
     for (const run of this.#cutter.push(piece)) await this.#take(run, signal);
-    if (this.#fault !== undefined) throw this.#fault;
+    const leg = this.#leg;
+    if (leg?.takes(leg.program, undefined) === false) {
+      throw new AppError('TRANSCODER_FAILED', 'ffmpeg did not go on while the stream does');
+    }
   }
 
   /** Takes the next bytes, and uses nothing of them. */
@@ -68,20 +72,21 @@ export class TsStream implements Closable {
 
   /** Nothing comes any more: hands on what is held. */
   async end(): Promise<void> {
-    const remuxer = this.#remuxer;
-    this.#remuxer = undefined;
-    await remuxer?.end();
+    const leg = this.#leg;
+    this.#leg = undefined;
+    await leg?.end();
+    this.#unlisten();
   }
 
   async close(): Promise<void> {
-    const remuxer = this.#remuxer;
-    this.#remuxer = undefined;
-    await remuxer?.close();
+    const leg = this.#leg;
+    this.#leg = undefined;
+    await leg?.close();
   }
 
   async #take({ begins, bytes }: TsRun, signal: AbortSignal): Promise<void> {
     if (begins !== undefined) await this.#begin(begins.program, begins.reason, signal);
-    await this.#remuxer?.write(bytes);
+    await this.#leg?.write(bytes);
   }
 
   async #begin(program: TsProgram, reason: string, signal: AbortSignal): Promise<void> {
@@ -89,21 +94,17 @@ export class TsStream implements Closable {
     await clock.wait(this.#beganAtMs + MIN_STRETCH_MS - clock.nowMs(), signal);
     this.#beganAtMs = clock.nowMs();
     await this.end();
-    const remuxer = new TsRemuxer({
-      ...{ binary, program },
-      onFrames: outlet.push,
-      onWarning: (line) => logger.debug({ line }, 'ffmpeg on a remote stream'),
-    });
+    const leg = new TsLeg({ binary, program, onFrames: outlet.push, clock, logger });
     const { video, audio } = program;
     logger.info({ reason, video: video?.codec, audio: audio?.codec }, 'a stretch of a remote stream begins');
     this.#kinds = kindsOf(program);
     await outlet.begin(this.#kinds);
-    this.#remuxer = remuxer;
-    void remuxer.done.then((error) => {
-      if (this.#remuxer !== remuxer) return;
-      this.#fault = error ?? new AppError('TRANSCODER_FAILED', 'ffmpeg ended while its stream goes on');
-    });
-    await remuxer.start();
+    this.#leg = leg;
+    // Whoever waits for an ffmpeg that is stuck waits no longer.
+    const onAbort = (): void => void leg.close();
+    signal.addEventListener('abort', onAbort);
+    this.#unlisten = () => signal.removeEventListener('abort', onAbort);
+    await leg.start();
   }
 }
 

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { StreamPull } from '../../../src/ingest/pull/stream-pull.ts';
 import type { PullStatus } from '../../../src/ingest/pull/puller.ts';
@@ -55,6 +56,14 @@ function start(
   });
   pull = started;
   return { pull: started, feed, clock, publication: () => publication!, states, leftAtMs };
+}
+
+/** The ffmpeg that this process runs. */
+function childPid(): number {
+  const children = readdirSync('/proc/self/task').flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return children.find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'ffmpeg')!;
 }
 
 const live = (bytes: Buffer, then: ScriptedConnection['then'] = 'hang'): ScriptedConnection => ({
@@ -208,6 +217,22 @@ describe('StreamPull', () => {
     expect(cut.pull.status()).toMatchObject({ state: 'failed', lastError: 'an admin ended it' });
     expect(cut.feed).toMatchObject({ openCount: 0, closed: true });
     expect(cut.publication().ended).toBe(true);
+  });
+
+  it('goes on with another ffmpeg when one is stuck, and closes while one is', async () => {
+    const bytes = await encodeTs([...BOTH, '-b:v', '2M', '-maxrate', '2M', '-minrate', '2M', '-bufsize', '1M'], {
+      seconds: 15,
+    });
+    const { pull, feed, publication } = start([{ bytes, seconds: 15, then: 'hang' }, live(five)]);
+    await until('frames', () => publication().video.length > 25);
+    process.kill(childPid(), 'SIGSTOP');
+    await until('another connection', () => feed.opened.length === 2);
+    expect(pull.status().lastError).toMatch(/ffmpeg did not go on/);
+    const before = publication().video.length;
+    await until('more frames', () => publication().video.length > before + 25);
+    process.kill(childPid(), 'SIGSTOP');
+    await pull.close();
+    expect(feed).toMatchObject({ openCount: 0, closed: true });
   });
 
   it('closes whatever it is doing', async () => {
