@@ -9,7 +9,7 @@ import { tallyVitest } from './test-tally.mjs';
 
 /** The parts of `npm run check`. */
 const CHECKS = ['typecheck', 'lint', 'format:check', 'unused'];
-/** One after the other: end-to-end tests share the machine with nothing else, browsers not even with each other. */
+/** One after the other: end-to-end tests share the machine with nothing else. */
 const PROJECTS = ['unit', 'e2e', 'players'];
 
 /** Runs a program whose output goes straight through; resolves with its exit code. */

@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 const e2e = ['test/e2e/**/*.test.ts'];
-/** Browsers that play while encoders run take the whole machine. */
+/** Browsers that play while encoders run take most of the machine. */
 const players = ['test/e2e/{live-browser,pages,player-*}.test.ts'];
+/** What streams in real time waits for most of its time: more run at a time than there are processors. */
 const real = { testTimeout: 120_000, hookTimeout: 60_000, pool: 'forks' as const };
 
 export default defineConfig({
@@ -15,11 +16,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...real, name: 'e2e', include: e2e, exclude: players, maxWorkers: 2 },
+        test: { ...real, name: 'e2e', include: e2e, exclude: players, maxWorkers: 3 },
       },
       {
         extends: true,
-        test: { ...real, name: 'players', include: players, maxWorkers: 1 },
+        test: { ...real, name: 'players', include: players, maxWorkers: 2 },
       },
     ],
   },
