@@ -6,7 +6,7 @@ import { PendingFragments } from './pending-fragments.ts';
 import type { Slot } from './slot.ts';
 import type { Place, Timeline } from './timeline.ts';
 
-/** Audio that begins later than this (ladder ticks) after its slot has lost the slot's beginning. */
+/** Audio that begins later than this (ladder ticks), or than one of its frames, after its slot has lost the slot's beginning. */
 const AUDIO_START_TOLERANCE = 0.1 * LADDER_TIMESCALE;
 
 /** The tracks of a publisher need not start at the same time. */
@@ -100,17 +100,19 @@ export class TrackPackager {
       return true;
     }
     this.#closeOpen();
-    if (!this.#startsSlot(place, pts)) return false;
+    if (!this.#startsSlot(place, fragment, pts)) return false;
     this.#fillGaps(place.msn);
     this.#nextMsn = place.msn;
     this.track.begin(place, fragment);
     return true;
   }
 
-  #startsSlot(slot: Slot, pts: number): boolean {
+  #startsSlot(slot: Slot, { duration, init }: Fragment, pts: number): boolean {
     if (this.kind === 'video') return Math.abs(pts - slot.startPts) <= KEYFRAME_TOLERANCE;
     const isFirstOfEpoch = this.#timeline.slot(slot.msn - 1)?.epoch !== slot.epoch;
-    return pts - slot.startPts <= (isFirstOfEpoch ? EPOCH_START_TOLERANCE : AUDIO_START_TOLERANCE);
+    const frame = toLadderTicks(duration, init.timescale);
+    const tolerance = isFirstOfEpoch ? EPOCH_START_TOLERANCE : Math.max(AUDIO_START_TOLERANCE, frame);
+    return pts - slot.startPts <= tolerance;
   }
 
   #closeOpen(): void {

@@ -99,6 +99,17 @@ describe('TrackPackager', () => {
     expect(media?.frames).toBe(60);
   });
 
+  it('takes audio whose frames are longer than the tolerance as complete, whatever their phase', () => {
+    const { audio, feed } = bench();
+    feed(
+      videoFrames({ init: source, to: 12.5 }),
+      videoFrames({ init: rung, to: 12.5, lateMs: 100 }),
+      audioFrames({ init: audioInit({ timescale: 8_000, sampleRate: 8_000 }), to: 12.5 }),
+    );
+    expect(rows(audio)).toHaveLength(6);
+    expect(rows(audio).join()).not.toContain('gap');
+  });
+
   it('keeps parts of audio within the part target', () => {
     const { audio, feed } = bench();
     feed(
