@@ -1,3 +1,4 @@
+import { untilAborted } from '../util/abort.ts';
 import type { ByteSource } from '../util/byte-source.ts';
 import { AppError } from '../util/errors.ts';
 import type { RemoteClient } from './remote-client.ts';
@@ -38,7 +39,8 @@ export class RemoteFile implements ByteSource {
     const first = Math.floor(offset / BLOCK_BYTES);
     const last = Math.floor((end - 1) / BLOCK_BYTES);
     const blocks: Buffer[] = [];
-    for (let index = first; index <= last; index++) blocks.push(await unlessAborted(this.#block(index), signal));
+    for (let index = first; index <= last; index++)
+      blocks.push(await untilAborted(this.#block(index), signal, aborted));
     return Buffer.concat(blocks).subarray(offset - first * BLOCK_BYTES, end - first * BLOCK_BYTES);
   }
 
@@ -82,18 +84,6 @@ export class RemoteFile implements ByteSource {
   }
 }
 
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  const aborted = new AppError('UNAVAILABLE', 'reading the source was aborted');
-  if (signal.aborted) throw aborted;
-  let onAbort!: () => void;
-  const abortion = new Promise<never>((_, reject) => {
-    onAbort = () => reject(aborted);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, abortion]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+function aborted(): AppError {
+  return new AppError('UNAVAILABLE', 'reading the source was aborted');
 }

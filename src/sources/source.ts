@@ -1,4 +1,5 @@
 import type { SourceEntry } from '../config/source-entry.ts';
+import { untilAborted } from '../util/abort.ts';
 import { Backoff } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import { type Deferred, deferred } from '../util/deferred.ts';
@@ -159,15 +160,15 @@ export class Source<Channel> implements ActiveSource {
     if (this.#life !== undefined) return;
     if (this.onDemand) this.#admit();
     const life: Life<Channel> = {
-      ...{ stop: new AbortController(), startedAtMs: this.#options.clock.nowMs(), outcome: deferred() },
-      ...{
-        run: undefined,
-        running: deferred<SourceRun>(),
-        isProbe: false,
-        readiness: undefined,
-        isReady: false,
-        over: Promise.resolve(),
-      },
+      stop: new AbortController(),
+      startedAtMs: this.#options.clock.nowMs(),
+      run: undefined,
+      running: deferred(),
+      isProbe: false,
+      readiness: undefined,
+      isReady: false,
+      outcome: deferred(),
+      over: Promise.resolve(),
     };
     this.#life = life;
     this.#report.enter('starting');
@@ -185,15 +186,10 @@ export class Source<Channel> implements ActiveSource {
     const life = this.#life;
     if (life === undefined) return;
     this.#waiting += 1;
-    const left = deferred<never>();
-    const leave = (): void => left.reject(new AppError('GONE', 'the client has gone'));
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
     try {
       life.readiness ??= this.#becomeReady(life).finally(() => (life.readiness = undefined));
-      await Promise.race([life.readiness, left.promise]);
+      await untilAborted(life.readiness, signal, () => new AppError('GONE', 'the client has gone'));
     } finally {
-      signal.removeEventListener('abort', leave);
       this.#waiting -= 1;
       this.#lastUseMs = this.#options.clock.nowMs();
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { untilAborted } from '../../src/util/abort.ts';
 import { Backoff } from '../../src/util/backoff.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { Closer } from '../../src/util/closer.ts';
@@ -36,6 +37,28 @@ describe('Closer', () => {
     closer.add(() => ended.resolve());
     await ended.promise;
     expect(closer.closed).toBe(true);
+  });
+});
+
+describe('untilAborted()', () => {
+  const gone = (): Error => new AppError('GONE', 'nobody waits any more');
+
+  it('answers what is waited for, or why that failed', async () => {
+    const { signal } = new AbortController();
+    expect(await untilAborted(Promise.resolve(1), signal, gone)).toBe(1);
+    expect(await untilAborted(Promise.resolve(2), undefined, gone)).toBe(2);
+    await expect(untilAborted(Promise.reject(new Error('broke')), signal, gone)).rejects.toThrow('broke');
+  });
+
+  it('rejects as soon as the signal aborts, and leaves what was waited for alone', async () => {
+    const slow = deferred<number>();
+    const controller = new AbortController();
+    const waiting = untilAborted(slow.promise, controller.signal, gone);
+    controller.abort();
+    await expect(waiting).rejects.toThrow('nobody waits');
+    await expect(untilAborted(Promise.resolve(1), controller.signal, gone)).rejects.toThrow('nobody waits');
+    slow.resolve(3);
+    expect(await slow.promise).toBe(3);
   });
 });
 

@@ -1,5 +1,5 @@
+import { untilAborted } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
-import { deferred } from '../../util/deferred.ts';
 import { AppError } from '../../util/errors.ts';
 
 interface Patience {
@@ -18,21 +18,15 @@ export async function nextPiece(
   { clock, withinMs, signal }: Patience,
 ): Promise<Buffer | undefined> {
   const next = pieces.next();
-  next.catch(() => undefined);
-  const aborted = deferred<never>();
-  const onAbort = (): void => aborted.reject(new AppError('UNAVAILABLE', 'the stream is no longer wanted'));
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
   const over = new AbortController();
   const silence = clock.wait(withinMs, over.signal).then(() => {
     throw new AppError('UNAVAILABLE', `nothing came for ${withinMs / 1000} s`);
   });
-  silence.catch(() => undefined);
   try {
-    const result = await Promise.race([next, silence, aborted.promise]);
+    const aborted = (): AppError => new AppError('UNAVAILABLE', 'the stream is no longer wanted');
+    const result = await untilAborted(Promise.race([next, silence]), signal, aborted);
     return result.done === true ? undefined : result.value;
   } finally {
     over.abort();
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -1,4 +1,5 @@
 import type { RemoteUrl } from '../../remote/remote-url.ts';
+import { untilAborted } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import { AppError } from '../../util/errors.ts';
 import { mediaLimits } from './media-item.ts';
@@ -65,14 +66,6 @@ async function fetchKey(target: RemoteUrl, fetcher: SourceFetcher): Promise<Buff
   throw new AppError('BAD_MEDIA', `the key "${target.label}" has ${key.length} bytes; one of AES-128 has ${KEY_BYTES}`);
 }
 
-async function unlessAborted(key: Promise<Buffer>, signal: AbortSignal | undefined): Promise<Buffer> {
-  if (signal === undefined) return key;
-  const aborted = new AppError('UNAVAILABLE', 'fetching a key was aborted');
-  if (signal.aborted) throw aborted;
-  let onAbort!: () => void;
-  const abortion = new Promise<never>((_, reject) => {
-    onAbort = () => reject(aborted);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  return Promise.race([key, abortion]).finally(() => signal.removeEventListener('abort', onAbort));
+function unlessAborted(key: Promise<Buffer>, signal: AbortSignal | undefined): Promise<Buffer> {
+  return untilAborted(key, signal, () => new AppError('UNAVAILABLE', 'fetching a key was aborted'));
 }

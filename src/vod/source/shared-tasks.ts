@@ -1,3 +1,4 @@
+import { untilAborted } from '../../util/abort.ts';
 import type { Closable } from '../../util/closer.ts';
 import { deferred } from '../../util/deferred.ts';
 import { AppError, toError } from '../../util/errors.ts';
@@ -31,14 +32,10 @@ export class SharedTasks<T> implements Closable {
   async run(key: string, task: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#closed || signal?.aborted === true) throw aborted();
     const shared = this.#tasks.get(key) ?? this.#start(key, task);
-    const left = deferred<never>();
-    const leave = (): void => left.reject(aborted());
-    signal?.addEventListener('abort', leave, { once: true });
     shared.waiting += 1;
     try {
-      return await Promise.race([shared.result, left.promise]);
+      return await untilAborted(shared.result, signal, aborted);
     } finally {
-      signal?.removeEventListener('abort', leave);
       shared.waiting -= 1;
       if (shared.waiting === 0) {
         if (this.#tasks.get(key) === shared) this.#tasks.delete(key);

@@ -1,4 +1,5 @@
 import type { CacheLease } from '../../cache/cache-lease.ts';
+import { untilAborted } from '../../util/abort.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Closable } from '../../util/closer.ts';
 import { type Deferred, deferred } from '../../util/deferred.ts';
@@ -6,7 +7,6 @@ import { AppError, reasonOf } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import { TIMELINE_ORIGIN_TICKS } from '../encode/canonical-fragment.ts';
 import type { Title } from '../source/title.ts';
-import { untilAborted } from './abortable.ts';
 import type { Cue } from './cue.ts';
 import type { SubtitleEntries } from './subtitle-entries.ts';
 import type { ExtractedTrack, SubtitleExtractor } from './subtitle-extractor.ts';
@@ -93,7 +93,7 @@ export class TitleSubtitles implements Closable {
   complete(signal: AbortSignal): Promise<void> {
     this.start();
     return this.#use(async () => {
-      await untilAborted(this.#loading ?? Promise.resolve(), signal);
+      await untilAborted(this.#loading ?? Promise.resolve(), signal, gone);
       if (this.#end.signal.aborted) throw new AppError('UNAVAILABLE', 'the server is shutting down');
     });
   }
@@ -112,6 +112,7 @@ export class TitleSubtitles implements Closable {
       const cues = await untilAborted(
         isThere ? this.#cuesOf(track, index) : this.#cuesWithoutPass(track, index, arrival.promise),
         signal,
+        gone,
       );
       // What comes before the first frame belongs to the first segment.
       const fromMs = index === 0 ? 0 : fromTicks / 90;
@@ -218,4 +219,8 @@ export class TitleSubtitles implements Closable {
     const { label } = this.#title.source;
     this.#tools.logger.warn({ source: label, track, reason: found.reason }, 'subtitles cannot be extracted');
   }
+}
+
+function gone(): AppError {
+  return new AppError('GONE', 'nobody waits for these subtitles any more');
 }
