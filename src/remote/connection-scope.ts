@@ -9,13 +9,25 @@ const ANY_HOST = '';
 
 /** How many connections may belong together, whatever hosts they lead to, e.g. all of one source. */
 export class ConnectionScope {
-  readonly maxConnections: number;
   readonly #limiter: HostLimiter;
+  #maxConnections: number;
 
   constructor({ maxConnections, clock = systemClock }: { maxConnections: number; clock?: Clock }) {
-    this.maxConnections = maxConnections;
-    const limits = { maxPerHost: maxConnections, maxTotal: maxConnections };
-    this.#limiter = new HostLimiter({ clock, ...limits, maxWaiting: MAX_WAITING, maxWaitMs: MAX_WAIT_MS });
+    this.#maxConnections = maxConnections;
+    this.#limiter = new HostLimiter({
+      ...{ clock, maxPerHost: Infinity, maxWaiting: MAX_WAITING, maxWaitMs: MAX_WAIT_MS },
+      maxTotal: () => this.#maxConnections,
+    });
+  }
+
+  get maxConnections(): number {
+    return this.#maxConnections;
+  }
+
+  /** From now on there may be so many; those that are more than that go on. */
+  limitTo(maxConnections: number): void {
+    this.#maxConnections = maxConnections;
+    this.#limiter.wake();
   }
 
   /** True if another connection would have to wait. */

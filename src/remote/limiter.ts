@@ -16,7 +16,8 @@ export interface TurnOptions {
 export interface LimiterOptions {
   readonly clock: Clock;
   readonly maxPerHost: number;
-  readonly maxTotal: number;
+  /** Asked whenever a turn could be given, if it is a function. */
+  readonly maxTotal: number | (() => number);
   /** How many may wait; more are refused at once. */
   readonly maxWaiting: number;
   readonly maxWaitMs: number;
@@ -42,7 +43,8 @@ export class HostLimiter {
   /** True if nobody would have to wait for a turn at this host. */
   hasRoom(host: string): boolean {
     const { maxPerHost, maxTotal } = this.#options;
-    return this.#total < maxTotal && (this.#running.get(host) ?? 0) < maxPerHost;
+    const total = typeof maxTotal === 'number' ? maxTotal : maxTotal();
+    return this.#total < total && (this.#running.get(host) ?? 0) < maxPerHost;
   }
 
   /**
@@ -99,11 +101,21 @@ export class HostLimiter {
     const left = (this.#running.get(host) ?? 1) - 1;
     if (left > 0) this.#running.set(host, left);
     else this.#running.delete(host);
+    this.wake();
+  }
+
+  /** Gives turns to those who wait, as far as there is room: to be called when `maxTotal` has grown. */
+  wake(): void {
+    while (this.#giveTurn());
+  }
+
+  #giveTurn(): boolean {
     const able = this.#waiting.filter((waiter) => this.hasRoom(waiter.host));
     const next = able.find(({ priority }) => priority?.() !== 'prefetch') ?? able[0];
-    if (next === undefined) return;
+    if (next === undefined) return false;
     this.#waiting = this.#waiting.filter((other) => other !== next);
     next.go();
+    return true;
   }
 }
 

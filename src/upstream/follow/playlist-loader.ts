@@ -114,7 +114,9 @@ export class PlaylistLoader {
     return answer.status === 'unchanged' ? undefined : answer;
   }
 
+  /** A request that is held would keep everything else waiting that has to take the same connection. */
   #heldUrl({ playlist, target, blockingFailures, loaded }: Place): URL | undefined {
+    if (this.#fetcher.scope.maxConnections === 1) return undefined;
     if (playlist === undefined || loaded !== undefined || playlist.ended || blockingFailures >= MAX_BLOCKING_FAILURES) {
       return undefined;
     }

@@ -1,5 +1,6 @@
 import type { Closable } from '../../util/closer.ts';
 import { AppError } from '../../util/errors.ts';
+import { MAX_CONNECTIONS } from '../pool/source-fetcher.ts';
 import { SharedUpstream, type UpstreamOptions } from './shared-upstream.ts';
 import { Upstream } from './upstream.ts';
 import { specKey, type UpstreamSpec } from './upstream-spec.ts';
@@ -7,7 +8,8 @@ import { addCounters, NO_COUNTERS, type UpstreamCounters, type UpstreamStats } f
 
 interface Opened {
   readonly shared: SharedUpstream;
-  uses: number;
+  /** Each with the requests at a time that it allows, if it says so. */
+  readonly uses: Set<Pick<UpstreamSpec, 'maxConnections'>>;
   /** Ends the wait for somebody who uses it again. */
   idle: AbortController;
 }
@@ -35,11 +37,14 @@ export class UpstreamHub implements Closable {
     if (spec.urls.length === 0) throw new AppError('BAD_REQUEST', 'a source needs an address');
     const key = specKey(spec);
     const opened = this.#opened.get(key) ?? this.#begin(key, spec);
-    opened.uses += 1;
+    const use = { maxConnections: spec.maxConnections };
+    opened.uses.add(use);
     opened.idle.abort();
+    limitConnections(opened);
     return new Upstream(opened.shared, () => {
-      opened.uses -= 1;
-      if (opened.uses === 0) this.#linger(key, opened);
+      opened.uses.delete(use);
+      if (opened.uses.size === 0) this.#linger(key, opened);
+      else limitConnections(opened);
     });
   }
 
@@ -62,7 +67,7 @@ export class UpstreamHub implements Closable {
 
   #begin(key: string, spec: UpstreamSpec): Opened {
     const shared = new SharedUpstream(`u${this.#count}`, spec, this.#options);
-    const opened: Opened = { shared, uses: 0, idle: new AbortController() };
+    const opened: Opened = { shared, uses: new Set(), idle: new AbortController() };
     this.#count += 1;
     this.#opened.set(key, opened);
     return opened;
@@ -91,4 +96,10 @@ export class UpstreamHub implements Closable {
     }
     await Promise.all(this.#closings);
   }
+}
+
+/** All uses share the connections, so none of them may be given more than it allows. */
+function limitConnections({ shared, uses }: Opened): void {
+  const limits = [...uses].flatMap(({ maxConnections }) => maxConnections ?? []);
+  shared.fetcher.scope.limitTo(limits.length === 0 ? MAX_CONNECTIONS : Math.min(...limits));
 }

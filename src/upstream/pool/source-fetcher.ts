@@ -12,8 +12,10 @@ import { SourceTraffic } from './source-traffic.ts';
 /** A live playlist as large as it may be. */
 const MAX_TEXT_BYTES = 2 * 1024 * 1024;
 const TEXT_TIMEOUT_MS = 5_000;
-const MAX_CONNECTIONS = 4;
 const MAX_VALIDATOR_CHARS = 1_000;
+
+/** Requests to a source at a time, unless it says otherwise. */
+export const MAX_CONNECTIONS = 4;
 
 /** How a source is fetched. */
 export interface SourceFetcherOptions {

@@ -108,6 +108,22 @@ describe('an upstream of playlists', () => {
     expect(hub.stats().upstreams).toBe(2);
   });
 
+  it('has no more connections than any of those who share it allows', async () => {
+    const live = channel();
+    const many = hub.open({ urls: [live.url] });
+    const few = hub.open({ urls: [live.url], maxConnections: 1 });
+    expect(hub.stats().upstreams).toBe(1);
+    await many.ladder();
+    const followed = ['v0', 'a0'].map((id) => many.follow(id));
+    const snapshots = await Promise.all(followed.map((playlist) => playlist.next(-1)));
+    const asked = followed.flatMap((playlist, at) => snapshots[at]!.segments.map(({ item }) => playlist.ask(item)));
+    expect(await Promise.all(asked.map(async (media) => (await media.whole()).length))).toHaveLength(12);
+    for (const media of asked) media.release();
+    expect([server.peakRequests, many.fetcher.scope.maxConnections]).toEqual([1, 1]);
+    few.release();
+    expect(many.fetcher.scope.maxConnections).toBe(4);
+  });
+
   it('asks for the newest address of a segment whose token has expired', async () => {
     const live = channel('/live', { tokens: true });
     const upstream = hub.open({ urls: [live.url] });
@@ -169,6 +185,16 @@ describe('an upstream of playlists', () => {
     await until('three loads', async () => (await followed.next(-1)).segments.length >= 3);
     followed.release();
     expect(asked.slice(0, 3)).toEqual(['key=a', 'key=a&_HLS_msn=1', 'key=a&_HLS_msn=2']);
+  });
+
+  it('does not wait at the server with its only connection', async () => {
+    const head = '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n';
+    server.put('/held.m3u8', Buffer.from(`${head}#EXTINF:1,\n0.ts\n`));
+    const upstream = hub.open({ urls: [server.url('/held.m3u8')], maxConnections: 1 });
+    await upstream.ladder();
+    upstream.follow('v0');
+    await until('a playlist that has not changed', () => upstream.status().counters.unchanged > 1);
+    expect(server.log.filter(({ query }) => query.has('_HLS_msn'))).toEqual([]);
   });
 
   it('goes on without held answers where they fail', async () => {

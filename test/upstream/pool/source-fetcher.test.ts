@@ -228,6 +228,22 @@ describe('the connections of a source', () => {
     await until('all of them to be given back', () => !source.scope.isFull);
   });
 
+  it('may become more while some wait, and fewer', async () => {
+    const source = fetcher({ maxConnections: 1 });
+    server.trick = (_request, response) => void response.writeHead(200).write('begin');
+    const only = await source.open(at('/1'));
+    const others = [source.open(at('/2')), source.open(at('/3')), source.open(at('/4'))];
+    source.scope.limitTo(3);
+    const [two, three] = await Promise.all(others.slice(0, 2));
+    source.scope.limitTo(2);
+    only.close();
+    await turn();
+    expect([source.scope.isFull, server.seen.length]).toEqual([true, 3]);
+    two!.close();
+    (await others[2])!.close();
+    three!.close();
+  });
+
   it('are given to what somebody waits for first, also if that changes while it waits', async () => {
     const source = fetcher({ maxConnections: 1 });
     server.trick = (_request, response) => void response.writeHead(200).write('begin');
