@@ -2,13 +2,12 @@ import { LADDER_TIMESCALE, type TrackInit } from '../../media/fragment.ts';
 import type { DemuxedFrame } from '../fmp4-demuxer.ts';
 import { AdtsStream } from './adts-stream.ts';
 import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
+import { isTimeBreak } from './time-break.ts';
 import { ticksBetween } from './ts-times.ts';
 
 const FRAME_SAMPLES = 1_024;
 /** A segment that says to begin within this of where the one before ends goes on there; in ticks of 90 kHz. */
 const SAME_TICKS = 0.05 * LADDER_TIMESCALE;
-const MAX_BACK_TICKS = 0.5 * LADDER_TIMESCALE;
-const MAX_HOLE_TICKS = 10 * LADDER_TIMESCALE;
 
 /** Segments of packed audio: AAC with ADTS headers, and an ID3 tag with the time of each segment (RFC 8216, 3.4). */
 export class AdtsSegments implements SegmentDemuxer {
@@ -66,7 +65,7 @@ export class AdtsSegments implements SegmentDemuxer {
     const ticksPerSample = LADDER_TIMESCALE / init.timescale;
     const hole = this.#toldTicks === undefined ? 0 : ticksBetween(this.#nextSamples * ticksPerSample, this.#toldTicks);
     const isOther = this.#init?.timescale !== init.timescale;
-    const breaks = this.#breaks || isOther || hole < -MAX_BACK_TICKS || hole > MAX_HOLE_TICKS;
+    const breaks = this.#breaks || isOther || isTimeBreak(hole);
     if (breaks && this.#toldTicks !== undefined) this.#nextSamples = Math.round(this.#toldTicks / ticksPerSample);
     else if (breaks) this.#nextSamples = 0;
     else if (Math.abs(hole) > SAME_TICKS) this.#nextSamples += Math.round(hole / ticksPerSample);

@@ -4,10 +4,7 @@ import { type DemuxedFrame, Fmp4Demuxer } from '../fmp4-demuxer.ts';
 import { ProtectedMediaError } from './protected-media.ts';
 import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
 import { endOf, startOf } from './stretch.ts';
-
-/** How far a track's times may go back, and forwards, without a break; in ticks of 90 kHz. */
-const MAX_BACK_TICKS = 0.5 * 90_000;
-const MAX_HOLE_TICKS = 10 * 90_000;
+import { isTimeBreak } from './time-break.ts';
 
 /** Sample entries of Common Encryption (ISO/IEC 14496-12, 8.12). */
 const PROTECTED_ENTRIES = ['encv', 'enca'];
@@ -87,9 +84,7 @@ export class Fmp4Segments implements SegmentDemuxer {
   #jumps(frames: readonly DemuxedFrame[]): boolean {
     return [...this.#ends].some(([kind, end]) => {
       const first = frames.find(({ init }) => init.kind === kind);
-      if (first === undefined) return false;
-      const hole = startOf(first) - end;
-      return hole < -MAX_BACK_TICKS || hole > MAX_HOLE_TICKS;
+      return first !== undefined && isTimeBreak(startOf(first) - end);
     });
   }
 }

@@ -1,8 +1,7 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
 import type { TrackKind } from '../../media/fragment.ts';
 import type { FollowedPlaylist } from '../../upstream/follow/followed-playlist.ts';
-import { liveEdge } from '../../upstream/follow/live-edge.ts';
-import type { PlaylistSnapshot } from '../../upstream/follow/playlist-snapshot.ts';
+import { indexBefore, liveEdge } from '../../upstream/follow/live-edge.ts';
 import type { Upstream } from '../../upstream/follow/upstream.ts';
 import type { KeyStore } from '../../upstream/pool/key-store.ts';
 import { Backoff } from '../../util/backoff.ts';
@@ -10,7 +9,7 @@ import type { Clock } from '../../util/clock.ts';
 import { deferred } from '../../util/deferred.ts';
 import { AppError, reasonOf, toError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { PublisherGate } from '../publication.ts';
+import type { Publication, PublisherGate } from '../publication.ts';
 import { chooseLadder } from './ladder-choice.ts';
 import { lengthMs, PlaylistPosition, type StartRule } from './playlist-position.ts';
 import { PullOutput } from './pull-output.ts';
@@ -124,7 +123,7 @@ export class LadderPull implements Puller {
     else this.#state.end('failed', reasonOf(error));
   }
 
-  async #publish(publication: ConstructorParameters<typeof PullOutput>[0]['publication']): Promise<void> {
+  async #publish(publication: Publication): Promise<void> {
     const { upstream, clock, burstMs } = this.#options;
     const { signal } = this.#stop;
     const ladder = await this.#patiently(() => upstream.ladder(signal));
@@ -159,7 +158,9 @@ export class LadderPull implements Puller {
       begun.resolve();
       return index;
     };
-    const audioPosition = new PlaylistPosition((snapshot) => indexBefore(snapshot, backMs + snapshot.targetDurationMs));
+    const audioPosition = new PlaylistPosition(({ segments, isRecorded, targetDurationMs }) =>
+      isRecorded ? 0 : indexBefore(segments, backMs + targetDurationMs),
+    );
     const kinds: TrackKind[] = audio === undefined ? ['video', 'audio'] : ['video'];
     const readers = [this.#reader(output, main, new PlaylistPosition(mainStart), kinds, () => audioPosition.jump())];
     if (audio !== undefined) readers.push(this.#reader(output, audio, audioPosition, ['audio'], () => undefined));
@@ -226,12 +227,4 @@ export class LadderPull implements Puller {
     }
     return undefined;
   }
-}
-
-/** The segment that begins at least so long before the end; the first one of a recording. */
-function indexBefore({ segments, isRecorded }: PlaylistSnapshot, backMs: number): number {
-  if (isRecorded) return 0;
-  let length = 0;
-  const index = segments.findLastIndex(({ segment }) => (length += segment.durationMs) >= backMs);
-  return Math.max(0, index);
 }

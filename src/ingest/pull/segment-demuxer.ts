@@ -2,6 +2,9 @@ import type { TrackKind } from '../../media/fragment.ts';
 import type { Closable } from '../../util/closer.ts';
 import type { DemuxedFrame } from '../fmp4-demuxer.ts';
 
+/** Between two beginnings of legs, ms: each restarts every encoder of the broadcast. */
+export const MIN_LEG_MS = 1_000;
+
 /** What is known of a segment before its bytes. */
 export interface SegmentStart {
   /** True if it does not go on from the one before. */

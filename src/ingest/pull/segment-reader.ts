@@ -8,7 +8,7 @@ import type { PlaylistPosition } from './playlist-position.ts';
 import { ProtectedMediaError } from './protected-media.ts';
 import type { SegmentBytes } from './segment-bytes.ts';
 import { CONTAINER_PROOF_BYTES, containerOf, type SegmentContainer } from './segment-container.ts';
-import type { SegmentDemuxer } from './segment-demuxer.ts';
+import { MIN_LEG_MS, type SegmentDemuxer } from './segment-demuxer.ts';
 import type { SpliceLane } from './splice-lane.ts';
 
 /** A segment that is not there is asked for once more after this, if it is still listed. */
@@ -16,8 +16,6 @@ const MISSING_RETRY_MS = 1_200;
 const TROUBLE_WAIT_MS = 500;
 /** Bytes that are taken apart before it is looked whether more may be. */
 const STEP_BYTES = 128 * 1024;
-/** Between two beginnings of legs: each restarts every encoder of the broadcast. */
-export const MIN_LEG_MS = 1_000;
 
 interface SegmentReaderOptions {
   readonly followed: Pick<FollowedPlaylist, 'current' | 'next'>;

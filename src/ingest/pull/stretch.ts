@@ -1,8 +1,7 @@
 import { LADDER_TIMESCALE, toLadderTicks, type TrackKind } from '../../media/fragment.ts';
 import type { DemuxedFrame } from '../fmp4-demuxer.ts';
+import { CLOCK_TURN } from './ts-times.ts';
 
-/** Ticks of 90 kHz after which the clock of a transport stream begins anew (ISO/IEC 13818-1, 2.4.3.7). */
-const CLOCK_TURN = 2 ** 33;
 /** Times this far apart, in ticks of 90 kHz, may still be of one timeline. */
 const NEAR_TICKS = 10 * LADDER_TIMESCALE;
 /** What is held at most of a track while another wanted one has not come: segments arrive whole, one track after the other. */

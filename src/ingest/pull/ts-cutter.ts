@@ -1,4 +1,5 @@
 import { AppError } from '../../util/errors.ts';
+import { isTimeBreak } from './time-break.ts';
 import { startsDecoding } from './ts-access.ts';
 import { findPacket, readPacket, TS_PACKET_BYTES, type TsPacket } from './ts-packets.ts';
 import { sameProgram, type TsProgram, TsProgramReader } from './ts-program.ts';
@@ -12,10 +13,6 @@ export const CUTTER_LIMITS = Object.freeze({
   /** Packets of a table that are kept. */
   maxTablePackets: 16,
 });
-
-/** Times further apart, in ticks of 90 kHz, are a break. */
-const MAX_HOLE_TICKS = 10 * 90_000;
-const MAX_BACK_TICKS = 0.5 * 90_000;
 
 /** Why a stretch of a stream begins. */
 export type TsBreak = 'start' | 'program' | 'times';
@@ -38,7 +35,7 @@ interface Leg {
 
 /**
  * Cuts a transport stream that goes on for ever into stretches without a break: where its program changes, or its times jump
- * (more than 10 s forwards, or back). Finds the packets again after other bytes. Memory: what is held until a stretch begins.
+ * (see `isTimeBreak()`). Finds the packets again after other bytes. Memory: what is held until a stretch begins.
  */
 export class TsCutter {
   readonly #reader = new TsProgramReader();
@@ -112,7 +109,7 @@ export class TsCutter {
     const ticks = decodeTimeOf(payload);
     if (ticks === undefined) return true;
     const step = leg.ticks === undefined ? 0 : ticksBetween(leg.ticks, ticks);
-    if (step < -MAX_BACK_TICKS || step > MAX_HOLE_TICKS) return false;
+    if (isTimeBreak(step)) return false;
     this.#mediaTicks += Math.max(0, step);
     leg.ticks = ticks;
     return true;

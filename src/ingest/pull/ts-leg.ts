@@ -2,15 +2,13 @@ import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { DemuxedFrame } from '../fmp4-demuxer.ts';
+import { isTimeBreak } from './time-break.ts';
 import { sameProgram, type TsProgram } from './ts-program.ts';
 import { TsRemuxer } from './ts-remuxer.ts';
 import { ticksBetween } from './ts-times.ts';
 
 /** An ffmpeg that takes no bytes, gives no frame of them or does not end within this is stuck, ms. */
 export const STUCK_MS = 8_000;
-/** How far the first time of a segment may be from where the one before ends, in ticks of 90 kHz. */
-const MAX_BACK_TICKS = 0.5 * 90_000;
-const MAX_HOLE_TICKS = 10 * 90_000;
 
 interface TsLegOptions {
   readonly binary: FfmpegBinary;
@@ -55,8 +53,7 @@ export class TsLeg {
     const isFruitless = nowMs - (this.#fruitlessSinceMs ?? nowMs) >= STUCK_MS;
     if (this.#isOver || isFruitless || !sameProgram(this.program, program)) return false;
     if (this.#nextTicks === undefined || firstTicks === undefined) return true;
-    const hole = ticksBetween(this.#nextTicks, firstTicks);
-    return hole >= -MAX_BACK_TICKS && hole <= MAX_HOLE_TICKS;
+    return !isTimeBreak(ticksBetween(this.#nextTicks, firstTicks));
   }
 
   /** A segment begins, and so does the time after which the next one is expected. */

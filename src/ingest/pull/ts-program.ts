@@ -1,3 +1,4 @@
+import type { TrackKind } from '../../media/fragment.ts';
 import { findPacket, readPacket, TS_PACKET_BYTES, type TsPacket } from './ts-packets.ts';
 import { TsSections } from './ts-sections.ts';
 import { readStream, type TsStream } from './ts-streams.ts';
@@ -34,6 +35,11 @@ export function sameProgram(a: TsProgram, b: TsProgram): boolean {
 function sameTrack(a: TsTrack | undefined, b: TsTrack | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.pid === b.pid && a.codec === b.codec && (a.setup ?? b.setup) === (b.setup ?? a.setup);
+}
+
+/** The tracks of a program; none without one. */
+export function kindsOf(program: TsProgram | undefined): TrackKind[] {
+  return [program?.video, program?.audio].flatMap((track) => (track === undefined ? [] : [track.kind]));
 }
 
 /**

@@ -1,12 +1,11 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
-import type { TrackKind } from '../../media/fragment.ts';
 import type { Clock } from '../../util/clock.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { FrameOutlet, SegmentDemuxer, SegmentStart } from './segment-demuxer.ts';
 import { findPacket, TS_PACKET_BYTES } from './ts-packets.ts';
 import { TsLeg } from './ts-leg.ts';
-import { readTsProgram, type TsProgram } from './ts-program.ts';
+import { kindsOf, readTsProgram, type TsProgram } from './ts-program.ts';
 import { firstDecodeTime } from './ts-times.ts';
 
 /** Bytes of a segment within which its program must show itself. */
@@ -135,11 +134,4 @@ export class TsSegments implements SegmentDemuxer {
     this.#rest = bytes.subarray(whole);
     if (whole > 0) await this.#leg?.write(bytes.subarray(0, whole));
   }
-}
-
-function kindsOf(program: TsProgram | undefined): TrackKind[] {
-  const kinds: TrackKind[] = [];
-  if (program?.video !== undefined) kinds.push('video');
-  if (program?.audio !== undefined) kinds.push('audio');
-  return kinds;
 }

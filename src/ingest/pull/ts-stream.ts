@@ -4,13 +4,10 @@ import type { Clock } from '../../util/clock.ts';
 import type { Closable } from '../../util/closer.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { FrameOutlet } from './segment-demuxer.ts';
+import { type FrameOutlet, MIN_LEG_MS } from './segment-demuxer.ts';
 import { TsCutter, type TsRun } from './ts-cutter.ts';
 import { TsLeg } from './ts-leg.ts';
-import type { TsProgram } from './ts-program.ts';
-
-/** Between two beginnings of stretches: each restarts every encoder of the broadcast. */
-const MIN_STRETCH_MS = 1_000;
+import { kindsOf, type TsProgram } from './ts-program.ts';
 
 interface TsStreamOptions {
   readonly binary: FfmpegBinary;
@@ -91,7 +88,7 @@ export class TsStream implements Closable {
 
   async #begin(program: TsProgram, reason: string, signal: AbortSignal): Promise<void> {
     const { binary, outlet, clock, logger } = this.#options;
-    await clock.wait(this.#beganAtMs + MIN_STRETCH_MS - clock.nowMs(), signal);
+    await clock.wait(this.#beganAtMs + MIN_LEG_MS - clock.nowMs(), signal);
     this.#beganAtMs = clock.nowMs();
     await this.end();
     const leg = new TsLeg({ binary, program, onFrames: outlet.push, clock, logger });
@@ -106,8 +103,4 @@ export class TsStream implements Closable {
     this.#unlisten = () => signal.removeEventListener('abort', onAbort);
     await leg.start();
   }
-}
-
-function kindsOf({ video, audio }: TsProgram): TrackKind[] {
-  return [video, audio].flatMap((track) => (track === undefined ? [] : [track.kind]));
 }

@@ -1,6 +1,7 @@
 import { readPacket, TS_PACKET_BYTES } from './ts-packets.ts';
 
-const TURN = 2 ** 33;
+/** Ticks of 90 kHz after which the clock of a transport stream begins anew (ISO/IEC 13818-1, 2.4.3.7). */
+export const CLOCK_TURN = 2 ** 33;
 
 /**
  * The first decode time that a transport stream tells for one of its streams, in ticks of 90 kHz; `undefined` if there is
@@ -19,8 +20,8 @@ export function firstDecodeTime(bytes: Buffer, pid: number, at: number): number 
 
 /** How far a time of a 33-bit clock is after another one; negative if it is before. At most half a turn. */
 export function ticksBetween(from: number, to: number): number {
-  const ticks = (((to - from) % TURN) + TURN) % TURN;
-  return ticks >= TURN / 2 ? ticks - TURN : ticks;
+  const ticks = (((to - from) % CLOCK_TURN) + CLOCK_TURN) % CLOCK_TURN;
+  return ticks >= CLOCK_TURN / 2 ? ticks - CLOCK_TURN : ticks;
 }
 
 /** The decode time, in ticks of 90 kHz, of the PES packet that begins here (ISO/IEC 13818-1, 2.4.3.6), if it tells one. */

@@ -22,8 +22,8 @@ function indexAfter(segments: Segments, ms: number): number {
   return index < 0 ? Math.max(0, segments.length - 1) : index;
 }
 
-/** The segment that begins at least so long before the end; the first one at most. */
-function indexBefore(segments: Segments, ms: number): number {
+/** Index of the segment that begins at least so many ms before the end; of the first one at most. */
+export function indexBefore(segments: Segments, ms: number): number {
   let lengthMs = 0;
   const index = segments.findLastIndex(({ segment }) => (lengthMs += segment.durationMs) >= ms);
   return Math.max(0, index);
