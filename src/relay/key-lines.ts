@@ -18,6 +18,8 @@ const NO_KEY = '#EXT-X-KEY:METHOD=NONE';
 export class KeyLines {
   readonly #keyUriOf: (owner: MediaItem, key: Key) => string;
   #keys: readonly Key[] = [];
+  /** Lines of the keys in force that are the same wherever they are. */
+  #lines: ReadonlyMap<Key, string> = new Map();
   /** By key format. */
   #inForce = new Map<string, string>();
 
@@ -31,7 +33,12 @@ export class KeyLines {
     // The same list for all segments that it is in force for, of which there may be thousands.
     if (keys === this.#keys && !keys.some((key) => needsSequence(key, place))) return [];
     this.#keys = keys;
-    const wanted = new Map(keys.map((key) => [key.keyFormat, this.#line(key, place)]));
+    const known = this.#lines;
+    const lines = new Map(
+      keys.map((key) => [key, (needsSequence(key, place) ? undefined : known.get(key)) ?? this.#line(key, place)]),
+    );
+    this.#lines = new Map([...lines].filter(([key]) => !needsSequence(key, place)));
+    const wanted = new Map([...lines].map(([key, line]) => [key.keyFormat, line]));
     const inForce = this.#inForce;
     this.#inForce = wanted;
     // A key is replaced only by another one of its format, or together with all others.

@@ -3,13 +3,20 @@ import type { Attributes, AttributeValue } from '../upstream/playlist/attribute-
 /** What names, or may name, something that players would fetch from elsewhere: that would not be relayed. */
 const ADDRESS = /URI\s*=|X-ASSET|PREFETCH|:\/\//i;
 
+/** Where some players end a line although RFC 8216, section 4.1, does not: what follows would be an address for them. */
+const LINE_ENDS = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+/** What an attribute may be called (RFC 8216, section 4.2), in any case. */
+const ATTRIBUTE_NAME = /^[A-Z0-9-]+$/i;
+
 /** Tells whether a line of a source that nobody here understands may go on to players: it has no address in it. */
 export function isHarmless(line: string): boolean {
-  return !ADDRESS.test(line);
+  return !ADDRESS.test(line) && !LINE_ENDS.test(line);
 }
 
 /**
- * Writes an attribute list (RFC 8216, section 4.2) in its own order, without attributes that hold addresses.
+ * Writes an attribute list (RFC 8216, section 4.2) in its own order, without attributes that hold addresses or have no
+ * proper name.
  * @param replaced text, in quotes where it needs them, of attributes that are others here; `undefined` leaves one out
  */
 export function attributeList(
@@ -26,7 +33,7 @@ export function attributeList(
 
 /** A quoted string, which has neither quotes nor line ends (RFC 8216, section 4.2). */
 export function quoted(text: string): string {
-  return `"${text.replace(/["\p{Cc}]+/gu, ' ')}"`;
+  return `"${text.replace(/["\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')}"`;
 }
 
 /** Seconds of a playlist, to the microsecond. */
@@ -35,9 +42,9 @@ export function seconds(ms: number): string {
 }
 
 function holdsAddress(name: string, { text }: AttributeValue): boolean {
-  return name.endsWith('URI') || (text.includes('://') && name !== 'NAME');
+  return !ATTRIBUTE_NAME.test(name) || /URI$/i.test(name) || (text.includes('://') && name !== 'NAME');
 }
 
 function textOf({ text, isQuoted }: AttributeValue): string {
-  return isQuoted ? quoted(text) : text.replace(/[",\p{Cc}]+/gu, ' ');
+  return isQuoted ? quoted(text) : text.replace(/[",\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }

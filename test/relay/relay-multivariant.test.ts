@@ -64,6 +64,14 @@ lo.m3u8
     ]);
   });
 
+  it('has no line that a source has put into the name or the value of an attribute', () => {
+    const lines = render(`#EXTM3U
+#EXT-X-STREAM-INF:BANDWIDTH=2,A\r//evil.example/x.m3u8?=1,"B"=2,NAME="a\u2028b",X-Uri="evil.m3u8"
+v.m3u8
+`);
+    expect(lines.slice(2)).toEqual(['#EXT-X-STREAM-INF:BANDWIDTH=2,NAME="a b"', 'v0/index.m3u8?s=x']);
+  });
+
   it('gives entries with the same address the same playlist', () => {
     const lines = render(
       '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2,AUDIO="x"\nv.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="y"\nv.m3u8\n',

@@ -188,6 +188,21 @@ a.ts?SECRET
   });
 });
 
+describe('lines of a hostile source', () => {
+  it.each([['\r'], ['\u2028'], ['\u2029'], ['\v'], ['\u0085']])(
+    'do not become addresses of it where players end them at %j',
+    (end) => {
+      const text = `#EXTM3U
+#EXT-X-TARGETDURATION:4
+#EXT-X-VENDOR:1${end}//evil.example/a.ts
+#EXTINF:4,A title${end}//evil.example/b.ts
+a.ts
+`;
+      expect(body(render(snapshotOf([{ text, era: 7 }])))).toEqual(['#EXTINF:4,', '7-0.ts?s=x']);
+    },
+  );
+});
+
 describe('a relayed playlist with parts', () => {
   const text = `#EXTM3U
 #EXT-X-VERSION:9

@@ -108,7 +108,7 @@ function appOf({ pathname }: URL): string {
 function srtParameters(query: URLSearchParams): [option: string, value: string][] {
   const options: [string, string][] = [];
   for (const [name, value] of query) {
-    const isKnown = SRT_PARAMETERS[name]?.(value);
+    const isKnown = SRT_PARAMETERS.get(name)?.(value);
     if (isKnown !== true) {
       const reason = isKnown === undefined ? 'is not one that is known' : 'has a value that it cannot have';
       throw new AppError(
@@ -122,16 +122,16 @@ function srtParameters(query: URLSearchParams): [option: string, value: string][
 }
 
 const isLatency = (value: string): boolean => /^\d{1,8}$/.test(value) && Number(value) <= MAX_LATENCY_US;
-const SRT_PARAMETERS: Readonly<Partial<Record<string, (value: string) => boolean>>> = {
-  mode: (value) => value === 'caller',
-  transtype: (value) => value === 'live',
-  passphrase: (value) => /^[ -~]{10,79}$/.test(value),
-  pbkeylen: (value) => ['16', '24', '32'].includes(value),
-  streamid: (value) => /^[ -~]{1,512}$/.test(value),
-  latency: isLatency,
-  rcvlatency: isLatency,
-  peerlatency: isLatency,
-};
+const SRT_PARAMETERS = new Map<string, (value: string) => boolean>([
+  ['mode', (value) => value === 'caller'],
+  ['transtype', (value) => value === 'live'],
+  ['passphrase', (value) => /^[ -~]{10,79}$/.test(value)],
+  ['pbkeylen', (value) => ['16', '24', '32'].includes(value)],
+  ['streamid', (value) => /^[ -~]{1,512}$/.test(value)],
+  ['latency', isLatency],
+  ['rcvlatency', isLatency],
+  ['peerlatency', isLatency],
+]);
 
 function decoded(text: string): string {
   try {

@@ -71,6 +71,8 @@ describe('protocolInput', () => {
     'streamid=a%00b',
     'f=concat',
     'constructor=1',
+    'hasOwnProperty=mode',
+    '__proto__=1',
   ])('refuses srt://…?%s', (query) => {
     expect(() => input(`srt://h:1?${query}`)).toThrow(/parameter/);
   });
