@@ -36,6 +36,8 @@ interface Life<Channel> {
   /** Shared by all who wait for something to play. */
   readiness: Promise<void> | undefined;
   isReady: boolean;
+  /** When the next run begins, while there is none. */
+  nextAtMs: number | undefined;
   /** Ends those waits when it is over. */
   readonly outcome: Deferred<void>;
   /** Resolves when it is over. */
@@ -167,6 +169,7 @@ export class Source<Channel> implements ActiveSource {
       isProbe: false,
       readiness: undefined,
       isReady: false,
+      nextAtMs: undefined,
       outcome: deferred(),
       over: Promise.resolve(),
     };
@@ -241,7 +244,9 @@ export class Source<Channel> implements ActiveSource {
         this.#endBroadcast();
       }
       const pauseMs = end === 'ended' ? RESTARTS.maxMs : backoff.nextDelayMs(clock.nowMs() - beganAtMs);
+      life.nextAtMs = clock.nowMs() + pauseMs;
       await clock.wait(pauseMs, life.stop.signal);
+      life.nextAtMs = undefined;
     }
   }
 
@@ -327,9 +332,13 @@ export class Source<Channel> implements ActiveSource {
     }
   }
 
-  /** Those who ask again and again must not start it again and again. */
+  /** Those who ask again and again must not start it again and again, nor wait for a start that comes too late for them. */
   #checkRecent(): void {
-    if (this.#life !== undefined) return;
+    if (this.#life !== undefined) {
+      const { nextAtMs = -Infinity } = this.#life;
+      if (nextAtMs - this.#options.clock.nowMs() >= READY_MS) throw this.#nothingToPlay();
+      return;
+    }
     const agoMs = this.#options.clock.nowMs() - this.sinceMs;
     const aloneForMs = { failed: FAILED_FOR_MS, ended: ENDED_FOR_MS }[this.state as string] ?? 0;
     if (agoMs < aloneForMs) throw this.#nothingToPlay();

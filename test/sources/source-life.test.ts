@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AppError } from '../../src/util/errors.ts';
 import { SourcesRig } from '../support/sources-rig.ts';
 
 let rig: SourcesRig;
@@ -57,6 +58,26 @@ describe('a source that is always on', () => {
     expect(delays.at(-1)).toBeLessThanOrEqual(60_250);
     expect(rig.sources.view('tv')).toMatchObject({ failovers: 9, counters: { errors: 9, starts: 10 } });
     expect(rig.ended).toEqual([]);
+  });
+
+  it('lets nobody wait for a start that is further away than anybody waits', async () => {
+    await rig.add({ name: 'relayed', mode: 'relay' });
+    await rig.advance(1);
+    const asked: string[] = [];
+    for (let failures = 1; failures <= 6; failures += 1) {
+      rig.run('relayed').over({ state: 'failed', lastError: 'it is no playlist' });
+      await rig.advance(1);
+      const answer = rig.sources.relay('relayed', signal).then(
+        () => 'played',
+        (thrown: unknown) => (thrown as AppError).message,
+      );
+      await rig.advance(1);
+      asked.push(await Promise.race([answer, Promise.resolve('waits')]));
+      await rig.advance(40_000, 1_000);
+    }
+    // The pauses are 1, 2, 4, 8, 16 and 32 s, less up to a quarter.
+    expect(asked.slice(0, 4)).toEqual(['waits', 'waits', 'waits', 'waits']);
+    expect(asked[5]).toContain('source "relayed" has nothing to play at present (failed)');
   });
 
   it('ends its broadcast at its end, and only looks from then on whether it is live again', async () => {
