@@ -8,7 +8,7 @@ export interface RemoteUrl {
   readonly url: URL;
   /** Value of the `Authorization` header that the user name and password stand for. Secret. */
   readonly authorization: string | undefined;
-  /** For people and logs: without credentials and query. */
+  /** See `addressLabel()`. */
   readonly label: string;
 }
 
@@ -35,8 +35,15 @@ export function remoteUrl(given: URL): RemoteUrl {
   return Object.freeze({
     url,
     authorization: username === '' && password === '' ? undefined : `Basic ${credentials}`,
-    label: `${url.origin}${url.pathname}`.slice(0, MAX_LABEL_CHARS),
+    label: addressLabel(url),
   });
+}
+
+/** An address of any scheme for people and logs: without credentials, query and fragment; at most 300 characters. */
+export function addressLabel(address: URL | string): string {
+  if (typeof address === 'string' && !URL.canParse(address)) return 'an address that cannot be read';
+  const { protocol, host, pathname } = typeof address === 'string' ? new URL(address) : address;
+  return `${protocol}//${host}${pathname}`.slice(0, MAX_LABEL_CHARS);
 }
 
 function decode(text: string): string {

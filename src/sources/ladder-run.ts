@@ -101,7 +101,9 @@ export class LadderRun<Upstream extends SourceUpstream> implements SourceRun {
     try {
       this.#outcome = await this.#pull();
     } catch (error) {
-      this.#outcome = { state: 'failed', lastError: tellable(error, this.#parts.logger) };
+      const { logger } = this.#parts;
+      const source = this.#request.entry.name;
+      this.#outcome = { state: 'failed', lastError: tellable(error, { source, logger }) };
     }
     this.#use?.close();
     this.#done.resolve();

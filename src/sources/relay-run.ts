@@ -91,7 +91,7 @@ export class ChannelRun<Upstream extends SourceUpstream, Channel extends SourceC
       else await aborted(signal);
     } catch (error) {
       this.#state = 'failed';
-      this.#failure = tellable(error, this.#parts.logger);
+      this.#failure = tellable(error, { source: entry.name, logger: this.#parts.logger });
       this.#begun.reject(new AppError('UNAVAILABLE', this.#failure));
     }
     await this.channel.close();

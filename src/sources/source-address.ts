@@ -1,14 +1,5 @@
 import type { SourceEntry } from '../config/source-entry.ts';
 
-const MAX_LABEL_CHARS = 300;
-
-/** An address for people and logs: without credentials, query and fragment. */
-export function addressLabel(address: string): string {
-  if (!URL.canParse(address)) return 'an address that cannot be read';
-  const { protocol, host, pathname } = new URL(address);
-  return `${protocol}//${host}${pathname}`.slice(0, MAX_LABEL_CHARS);
-}
-
 /** The addresses of a source in the order in which they are tried. */
 export function addressesOf({ url, urls }: SourceEntry): readonly string[] {
   return urls ?? (url === undefined ? [] : [url]);

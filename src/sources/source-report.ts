@@ -1,8 +1,8 @@
 import type { Clock } from '../util/clock.ts';
-import { AppError, toError } from '../util/errors.ts';
 import type { Logger } from '../util/logger.ts';
 import type { SourceEvent } from './source-events.ts';
 import type { RunStatus, SourceState } from './source-run.ts';
+import { tellable } from './source-upstream.ts';
 
 /** What went wrong, and when. */
 export interface SourceFault {
@@ -87,14 +87,8 @@ export class SourceReport {
 
   /** It could not be run. */
   fail(error: unknown): void {
-    const { name, logger } = this.#options;
-    if (error instanceof AppError) {
-      this.#note(error.message);
-    } else {
-      const { message: reason, stack } = toError(error);
-      logger.error({ source: name, reason, stack }, 'source failed');
-      this.#note('the server failed to run it; its log says why');
-    }
+    const { name: source, logger } = this.#options;
+    this.#note(tellable(error, { source, logger }));
     this.enter('failed');
   }
 

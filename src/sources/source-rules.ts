@@ -1,7 +1,8 @@
 import type { SourceEntry } from '../config/source-entry.ts';
+import { addressLabel } from '../remote/remote-url.ts';
 import { customHeaders } from '../remote/request-headers.ts';
 import { AppError, reasonOf } from '../util/errors.ts';
-import { addressesOf, addressLabel } from './source-address.ts';
+import { addressesOf } from './source-address.ts';
 
 /** Whether an address may be pulled from, as far as that can be told without asking anyone. */
 export interface AddressRules {
@@ -78,6 +79,6 @@ function checkAddress(url: URL, rules: AddressRules, name: string): void {
     else rules.checkHost(url.hostname.replace(/^\[|\]$/g, ''));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    throw new AppError(error.code, `source "${name}": ${addressLabel(url.href)}: ${error.message}`, { cause: error });
+    throw new AppError(error.code, `source "${name}": ${addressLabel(url)}: ${error.message}`, { cause: error });
   }
 }

@@ -1,17 +1,10 @@
 import type { SourceEntry } from '../config/source-entry.ts';
+import type { UpstreamSpec } from '../upstream/follow/upstream-spec.ts';
 import { LadderRun, type LadderRunParts } from './ladder-run.ts';
 import { ChannelRun, type RelayRunParts, type SourceChannel } from './relay-run.ts';
 import { addressesOf } from './source-address.ts';
 import type { RelayRun, RunFactory, RunRequest, SourceRun } from './source-run.ts';
 import type { SourceUpstream } from './source-upstream.ts';
-
-/** Where an upstream is and how it is asked. */
-interface UpstreamSpec {
-  readonly urls: readonly string[];
-  readonly headers: SourceEntry['headers'];
-  readonly userAgent: string | undefined;
-  readonly maxConnections: number | undefined;
-}
 
 interface SourceRunsParts<Upstream extends SourceUpstream, Channel extends SourceChannel>
   extends LadderRunParts<Upstream>, RelayRunParts<Upstream, Channel> {

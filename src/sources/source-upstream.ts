@@ -80,10 +80,10 @@ export class UpstreamUse {
 }
 
 /** What may be told of a failure; the log is told all of what nobody expected. */
-export function tellable(error: unknown, logger: Logger): string {
+export function tellable(error: unknown, { source, logger }: { source: string; logger: Logger }): string {
   if (error instanceof AppError) return error.message;
   const { message: reason, stack } = toError(error);
-  logger.error({ reason, stack }, 'source failed');
+  logger.error({ source, reason, stack }, 'source failed');
   return 'the server failed to run it; its log says why';
 }
 

@@ -1,4 +1,5 @@
-import { addressesOf, addressLabel } from './source-address.ts';
+import { addressLabel } from '../remote/remote-url.ts';
+import { addressesOf } from './source-address.ts';
 import type { SourceState } from './source-run.ts';
 import type { Source } from './source.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceEntry } from '../../src/config/source-entry.ts';
 import { AddressGuard } from '../../src/remote/address-guard.ts';
-import { addressLabel, secretsOf } from '../../src/sources/source-address.ts';
+import { addressLabel } from '../../src/remote/remote-url.ts';
+import { secretsOf } from '../../src/sources/source-address.ts';
 import { checkSource } from '../../src/sources/source-rules.ts';
 import { AppError } from '../../src/util/errors.ts';
 

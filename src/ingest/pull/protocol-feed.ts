@@ -1,4 +1,5 @@
 import type { FfmpegBinary } from '../../ffmpeg/ffmpeg-binary.ts';
+import { addressLabel } from '../../remote/remote-url.ts';
 import { UrlRotation } from '../../upstream/follow/url-rotation.ts';
 import type { Clock } from '../../util/clock.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
@@ -11,7 +12,6 @@ import type { OpenStream, StreamFeed } from './stream-feed.ts';
 
 const PROBE_EACH_MS = 30_000;
 const PROBE_WITHIN_MS = 10_000;
-const MAX_LABEL_CHARS = 300;
 
 /** What ffmpeg says, and what users are told; the first that fits. Nothing may tell where a name leads. */
 const REASONS: readonly (readonly [said: RegExp, told: string])[] = [
@@ -55,7 +55,7 @@ export class ProtocolFeed implements StreamFeed {
   }
 
   get label(): string {
-    return labelOf(this.rotation.current.url);
+    return addressLabel(this.rotation.current.url);
   }
 
   open(signal: AbortSignal): Promise<OpenStream> {
@@ -70,7 +70,7 @@ export class ProtocolFeed implements StreamFeed {
 
   async #open(url: string, signal: AbortSignal): Promise<OpenStream> {
     const { hosts, binary, logger } = this.#options;
-    const label = labelOf(url);
+    const label = addressLabel(url);
     const source = new URL(url);
     const address = await hosts.check(source.hostname);
     const input = protocolInput(source, address, !this.#silent.has(url));
@@ -104,7 +104,7 @@ export class ProtocolFeed implements StreamFeed {
       const pieces = stream.pieces()[Symbol.asyncIterator]();
       works = (await nextPiece(pieces, { clock, signal, withinMs: PROBE_WITHIN_MS })) !== undefined;
     } catch (thrown) {
-      logger.debug({ source: labelOf(url), reason: reasonOf(thrown) }, 'the first address does not work yet');
+      logger.debug({ source: addressLabel(url), reason: reasonOf(thrown) }, 'the first address does not work yet');
     } finally {
       await stream?.close();
     }
@@ -120,9 +120,4 @@ async function* explained(pieces: AsyncIterable<Buffer>, reason: () => string): 
   } catch {
     throw new AppError('UNAVAILABLE', reason());
   }
-}
-
-function labelOf(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`.slice(0, MAX_LABEL_CHARS);
 }

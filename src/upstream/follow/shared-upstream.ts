@@ -1,6 +1,6 @@
 import type { RemoteClient } from '../../remote/remote-client.ts';
 import type { RemoteResponse } from '../../remote/remote-response.ts';
-import { parseRemoteUrl, type RemoteUrl } from '../../remote/remote-url.ts';
+import { addressLabel, parseRemoteUrl, type RemoteUrl } from '../../remote/remote-url.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Closable } from '../../util/closer.ts';
 import { AppError, reasonOf } from '../../util/errors.ts';
@@ -12,6 +12,7 @@ import { abortable } from './abortable.ts';
 import { DiscontinuityShifts } from './discontinuity-shifts.ts';
 import { probeAddress } from './first-address-probe.ts';
 import { LadderSource } from './ladder-source.ts';
+import { ListingLimit } from './listing-limit.ts';
 import { PlaylistFollower } from './playlist-follower.ts';
 import { PlaylistLoader } from './playlist-loader.ts';
 import type { FollowerEvent } from './playlist-progress.ts';
@@ -58,6 +59,7 @@ export class SharedUpstream implements Closable {
   readonly #ladder: LadderSource;
   readonly #followers = new Map<string, { readonly follower: PlaylistFollower; readonly prefetcher: Prefetcher }>();
   readonly #shifts = new DiscontinuityShifts();
+  readonly #listing = new ListingLimit();
   readonly #listeners = new Set<() => void>();
   readonly #stopProbing: () => void;
   readonly #counted = { playlistLoads: 0, unchanged: 0, errors: 0, stale: 0, breaks: 0 };
@@ -80,7 +82,7 @@ export class SharedUpstream implements Closable {
     this.rotation = new UrlRotation({ urls, failuresBeforeNext, clock, ...(random !== undefined && { random }) });
     this.#ladder = new LadderSource({ fetcher: this.fetcher, clock, signal: this.#over.signal });
     this.rotation.onSwitch(({ from, to, reason }) => {
-      const logged = { from: labelOf(from.url), to: labelOf(to.url), reason };
+      const logged = { from: addressLabel(from.url), to: addressLabel(to.url), reason };
       if (to.index !== from.index) this.#logger.warn(logged, 'source: taking another address');
       this.#tell();
     });
@@ -123,7 +125,7 @@ export class SharedUpstream implements Closable {
     const prefetcher = new Prefetcher({ pool, fetcher, ahead, clock, idleMs });
     const follower = new PlaylistFollower({
       ...{ id: renditionId, prefix: `${this.#id}/${renditionId}`, rotation, prefetcher, clock },
-      loader: new PlaylistLoader({ rendition, ladder: this.#ladder, fetcher }),
+      loader: new PlaylistLoader({ rendition, ladder: this.#ladder, fetcher, listing: this.#listing }),
       ...{ shifts: this.#shifts, addresses: this.#spec.urls.length, lingerMs: Math.min(idleMs, MAX_LINGER_MS) },
       onEvent: (event) => this.#take(renditionId, event),
     });
@@ -194,7 +196,7 @@ export class SharedUpstream implements Closable {
   }
 
   get #label(): string {
-    return labelOf(this.rotation.current.url);
+    return addressLabel(this.rotation.current.url);
   }
 
   get #isWanted(): boolean {
@@ -277,8 +279,4 @@ export class SharedUpstream implements Closable {
       }
     }
   }
-}
-
-function labelOf(url: string): string {
-  return parseRemoteUrl(url).label;
 }
