@@ -62,6 +62,7 @@ describe('the server process', () => {
     JSON.parse(await readFile(path.join(folder, 'data', 'secrets.json'), 'utf8')) as {
       adminToken: string;
       streamKey: string;
+      urlSecret: string;
     };
 
   const goLive = async ({ rtmpUrl, httpUrl }: Ready): Promise<FfmpegPublisher> => {
@@ -85,9 +86,12 @@ describe('the server process', () => {
   it('makes its secrets at the first start, keeps them to itself, and shows them once', async () => {
     const ready = await start();
     expect((await fetch(`${ready.httpUrl}/readyz`)).status).toBe(200);
-    const { adminToken, streamKey } = await secrets();
+    const made = await secrets();
+    const { adminToken, streamKey, urlSecret } = made;
     expect((await stat(path.join(folder, 'data', 'secrets.json'))).mode & 0o777).toBe(0o600);
     expect(output.split(adminToken)).toHaveLength(2);
+    expect(urlSecret).toMatch(/^[\w-]{43}$/);
+    expect(output).not.toContain(urlSecret);
     server.kill('SIGTERM');
     expect(await once(server, 'exit')).toEqual([0, null]);
     expect(output.split('\n').filter((line) => line.startsWith('{') && line.includes(streamKey))).toEqual([]);
@@ -96,7 +100,7 @@ describe('the server process', () => {
     await start();
     expect(output).not.toContain(adminToken);
     expect(output).not.toContain(streamKey);
-    expect(await secrets()).toEqual({ adminToken, streamKey });
+    expect(await secrets()).toEqual(made);
   });
 
   it('leaves no encoder behind when it is told to end', async () => {
