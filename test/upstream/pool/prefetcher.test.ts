@@ -10,9 +10,11 @@ import { PoolRig } from './pool-rig.ts';
 let rig: PoolRig;
 let clock: ManualClock;
 let prefetcher: Prefetcher;
+let isMemoryShort: boolean;
 beforeEach(async () => {
   clock = new ManualClock();
-  rig = await PoolRig.start({ clock, fetcher: { maxConnections: 8 } });
+  isMemoryShort = false;
+  rig = await PoolRig.start({ clock, fetcher: { maxConnections: 8 }, pool: { isMemoryShort: () => isMemoryShort } });
   prefetcher = new Prefetcher({ pool: rig.pool, fetcher: rig.fetcher, ahead: 3, clock, idleMs: 60_000 });
 });
 afterEach(async () => {
@@ -218,6 +220,18 @@ describe('Prefetcher', () => {
     await until('the fetch to be given up', () => !rig.held.includes('/1') || rig.paths.length > 3);
     expect(rig.paths.slice(0, 3)).toEqual(['/0', '/1', '/20']);
     expect(rig.failures[0]).toMatch(/\/1: it was aborted/);
+  });
+
+  it('fetches nothing ahead while the process is short of memory, but what is asked for', async () => {
+    prefetcher.update(playlist(0, 9));
+    isMemoryShort = true;
+    clock.advance(1_000);
+    await play(2);
+    expect(await settled()).toBe('2');
+    isMemoryShort = false;
+    clock.advance(1_000);
+    await play(3);
+    expect(await settled()).toBe('2 3 4 5 6');
   });
 
   it('does not look ahead of what the playlist does not list', async () => {
