@@ -4,6 +4,7 @@ import { UpstreamFailure } from '../../remote/upstream-failure.ts';
 import { type MediaPlaylist, parseMediaPlaylist } from '../playlist/media-playlist.ts';
 import type { SourceFetcher, Validators } from '../pool/source-fetcher.ts';
 import type { LadderSource, LoadedText } from './ladder-source.ts';
+import type { ListingLimit } from './listing-limit.ts';
 import { blockingUrl } from './reload-interval.ts';
 import type { UpstreamRendition } from './upstream-ladder.ts';
 import type { UpstreamAddress } from './url-rotation.ts';
@@ -42,26 +43,31 @@ export class PlaylistLoader {
   readonly #rendition: UpstreamRendition;
   readonly #ladder: LadderSource;
   readonly #fetcher: SourceFetcher;
+  readonly #listing: ListingLimit;
   #place: Place | undefined;
 
   constructor({
     rendition,
     ladder,
     fetcher,
+    listing,
   }: {
     rendition: UpstreamRendition;
     ladder: LadderSource;
     fetcher: SourceFetcher;
+    /** Shared with the other renditions. */
+    listing: ListingLimit;
   }) {
     this.#rendition = rendition;
     this.#ladder = ladder;
     this.#fetcher = fetcher;
+    this.#listing = listing;
   }
 
   /**
    * Loads the playlist from an address.
-   * @throws AppError `BAD_MEDIA` if it is none, `NOT_FOUND` if the address does not offer it, UpstreamFailure if it cannot
-   *   be fetched
+   * @throws AppError `BAD_MEDIA` if it is none, `NOT_FOUND` if the address does not offer it, `LIMIT_REACHED` if there is no
+   *   room for what it lists, UpstreamFailure if it cannot be fetched
    */
   async load(address: UpstreamAddress, signal: AbortSignal): Promise<PlaylistLoad> {
     const place = await this.#placeAt(address, signal);
@@ -126,6 +132,7 @@ export class PlaylistLoader {
   #changed(place: Place, { text, finalUrl, validators }: LoadedText): MediaPlaylist | undefined {
     const digest = createHash('sha1').update(text).digest('base64');
     if (place.digest === digest) return undefined;
+    this.#listing.take(this.#rendition.id, text);
     const playlist = parseMediaPlaylist(text, finalUrl, place.imports);
     place.validators = validators;
     place.digest = digest;

@@ -8,7 +8,7 @@ import type { DiscontinuityShifts } from './discontinuity-shifts.ts';
 import { LatestSnapshot } from './latest-snapshot.ts';
 import type { PlaylistLoad } from './playlist-loader.ts';
 import type { PlaylistSnapshot } from './playlist-snapshot.ts';
-import { reloadIntervalMs, stallLimits } from './reload-interval.ts';
+import { leastIntervalMs, reloadIntervalMs, stallLimits } from './reload-interval.ts';
 import { isOver, SnapshotBuilder } from './snapshot-builder.ts';
 import type { UpstreamAddress, UrlRotation } from './url-rotation.ts';
 
@@ -119,7 +119,8 @@ export class PlaylistProgress {
     if (last === undefined) return UNKNOWN_TARGET_MS / 2;
     if (isOver(last)) this.#end(stay, last);
     else if (!hadNew) this.#checkStall(stay, last.targetDurationMs);
-    return holdsNext && (hadNew || !wasHeld) ? MIN_INTERVAL_MS : reloadIntervalMs(last, hadNew);
+    const dueMs = holdsNext && (hadNew || !wasHeld) ? MIN_INTERVAL_MS : reloadIntervalMs(last, hadNew);
+    return Math.max(dueMs, leastIntervalMs(last));
   }
 
   /** Takes why a load failed; how long to wait before the next one, ms. */
@@ -127,9 +128,9 @@ export class PlaylistProgress {
     const { rotation, onEvent, id } = this.#options;
     const known = error instanceof AppError ? error : new AppError('UNAVAILABLE', 'the playlist could not be read');
     onEvent({ kind: 'error', reason: reasonOf(error) });
-    // All connections of the source may be in use, and a rendition may be missing: no other address is better for that.
+    // All connections of the source may be in use, and a rendition may be missing or one too many: no other address is better for that.
     if (known instanceof UpstreamFailure && known.kind === 'busy') return BUSY_DELAY_MS;
-    if (known.code === 'NOT_FOUND') {
+    if (known.code === 'NOT_FOUND' || known.code === 'LIMIT_REACHED') {
       this.latest.reject(known);
       return MISSING_DELAY_MS;
     }

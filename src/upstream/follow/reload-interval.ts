@@ -4,6 +4,10 @@ const MIN_WARN_MS = 6_000;
 const MIN_GIVE_UP_MS = 10_000;
 /** Whatever comes more seldom is not waited for with an open request: it would look like a server that does not answer. */
 const MAX_HELD_MS = 4_000;
+/** Playlists that list more than this many segments and parts take time to read, */
+const LONG_LISTED = 4_000;
+/** and are not loaded again sooner than so many ms for each of them. */
+const MS_PER_LISTED = 0.4;
 
 /**
  * How long after the beginning of a load the next one begins, ms: as long as the last segment lasts, within half a target
@@ -13,6 +17,12 @@ export function reloadIntervalMs({ targetDurationMs, segments }: MediaPlaylist, 
   const halfMs = targetDurationMs / 2;
   const lastMs = segments.at(-1)?.durationMs ?? targetDurationMs;
   return hadNew ? Math.max(halfMs, Math.min(targetDurationMs, lastMs)) : halfMs;
+}
+
+/** How long after the beginning of a load the next one may begin at the earliest, ms: long playlists must not take all time. */
+export function leastIntervalMs({ segments, trailingParts }: MediaPlaylist): number {
+  const listed = segments.reduce((sum, { parts }) => sum + 1 + parts.length, trailingParts.length);
+  return listed > LONG_LISTED ? listed * MS_PER_LISTED : 0;
 }
 
 /** After how long without a new segment a live playlist is suspicious, and after how long it is given up, ms. */

@@ -79,6 +79,15 @@ describe('a failover', () => {
     expect(follower.current?.ended).toBe(true);
   });
 
+  it('is not what one rendition too many leads to', async () => {
+    const { follower, pass, made } = stage([new AppError('LIMIT_REACHED', 'too much is listed')], [{ first: 0 }]);
+    follower.hold();
+    const waiting = follower.next(-1).catch((error: unknown) => error);
+    await pass(60_000);
+    expect(made.rotation.current.turn).toBe(0);
+    expect(await waiting).toMatchObject({ code: 'LIMIT_REACHED' });
+  });
+
   it('is not what a missing rendition or busy connections lead to', async () => {
     const busy = new UpstreamFailure('busy', 'all connections are in use');
     const missing = new AppError('NOT_FOUND', 'there is no such rendition');

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { blockingUrl, reloadIntervalMs, stallLimits } from '../../../src/upstream/follow/reload-interval.ts';
+import {
+  blockingUrl,
+  leastIntervalMs,
+  reloadIntervalMs,
+  stallLimits,
+} from '../../../src/upstream/follow/reload-interval.ts';
 import { listed } from './listed.ts';
 
 const PARTS = ['#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5', '#EXT-X-PART-INF:PART-TARGET=0.5'];
@@ -19,6 +24,14 @@ describe('the time between two loads', () => {
 
   it('is that of the target duration where there is no segment', () => {
     expect(reloadIntervalMs(listed({ first: 0, count: 0 }), true)).toBe(2_000);
+  });
+});
+
+describe('the shortest time between two loads', () => {
+  it('grows with what a long playlist lists, and is none for others', () => {
+    expect(leastIntervalMs(listed({ first: 0, count: 4_000 }))).toBe(0);
+    expect(leastIntervalMs(listed({ first: 0, count: 20_000 }))).toBe(8_000);
+    expect(leastIntervalMs(listed({ first: 0, count: 4_000, tail: TRAILING }))).toBeCloseTo(1_600.8);
   });
 });
 
