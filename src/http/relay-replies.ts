@@ -8,9 +8,7 @@ import { parseByteRange } from './byte-range.ts';
 import { cachePolicy } from './cache-policy.ts';
 import { sendPlaylist } from './hls-replies.ts';
 import { hasVersion } from './negotiation.ts';
-
-/** A viewer that takes nothing for this long is dropped: it would keep media in memory that nobody else wants. */
-const STALLED_MS = 15_000;
+import { watchedPieces } from './watched-pieces.ts';
 
 /** What is known of a request for relayed media. */
 interface MediaContext {
@@ -90,7 +88,7 @@ async function openBody(
   // HEAD is answered with the length that GET would have; the framework takes only a stream's word for that.
   if (isHead) return Readable.from([]);
   const onStalled = (): void => void reply.raw.destroy();
-  return Readable.from(watched(slice(media.pieces(signal), first, last), { clock, onStalled }));
+  return Readable.from(watchedPieces(slice(media.pieces(signal), first, last), { clock, onStalled }));
 }
 
 function cacheOf({ isKey, listedMs }: RelayMedia): string {
@@ -105,23 +103,5 @@ async function* slice(pieces: AsyncIterable<Buffer>, first: number, last: number
     offset += piece.length;
     if (part.length > 0) yield part;
     if (offset > last) return;
-  }
-}
-
-/** Tells when nobody takes the next piece for too long. */
-async function* watched(
-  pieces: AsyncIterable<Buffer>,
-  { clock, onStalled }: { clock: Clock; onStalled: () => void },
-): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    const taken = new AbortController();
-    void clock.wait(STALLED_MS, taken.signal).then(() => {
-      if (!taken.signal.aborted) onStalled();
-    });
-    try {
-      yield piece;
-    } finally {
-      taken.abort();
-    }
   }
 }
