@@ -50,7 +50,6 @@ export class RelayChannel implements Closable {
   readonly #tracks = new Map<string, RelayTrack>();
   #known: { readonly of: UpstreamLadder; readonly relayed: RelayLadder } | undefined;
   readonly #stopRests: () => void;
-  #lastRequestAtMs: number;
   #isClosed = false;
 
   constructor(options: RelayChannelOptions) {
@@ -59,7 +58,6 @@ export class RelayChannel implements Closable {
     this.#options = options;
     this.#viewers = new Viewers(clock);
     this.#room = new WaitingRoom(logger, MAX_WAITING);
-    this.#lastRequestAtMs = clock.nowMs();
     this.#stopRests = clock.every(REST_MS, () => {
       for (const track of this.#tracks.values()) track.rest(clock.nowMs());
     });
@@ -68,11 +66,6 @@ export class RelayChannel implements Closable {
   /** Clients that asked for a playlist within the last seconds, see `Viewers`. */
   get viewers(): number {
     return this.#viewers.count(this.name);
-  }
-
-  /** When anybody asked for anything the last time, ms since the Unix epoch; at first when the channel was made. */
-  get lastRequestAtMs(): number {
-    return this.#lastRequestAtMs;
   }
 
   /** Requests that wait for a playlist to go on. */
@@ -128,7 +121,6 @@ export class RelayChannel implements Closable {
   }
 
   async #ladder(signal: AbortSignal): Promise<RelayLadder> {
-    this.#lastRequestAtMs = this.#options.clock.nowMs();
     let ladder: UpstreamLadder;
     try {
       ladder = await this.#options.upstream.ladder(signal);

@@ -96,11 +96,6 @@ export class RelayTrack {
     this.#lastAskedMs = clock.nowMs();
   }
 
-  /** Requests that wait. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   /** Whether there has been a playlist: from then on it may have other numbers than upstream. */
   get hasBegun(): boolean {
     return this.#hasBegun || this.#newest() !== undefined;

@@ -25,7 +25,14 @@ export class UpstreamFailure extends AppError {
     const { kind, status = 0 } = this;
     return kind === 'timeout' || kind === 'network' || (kind === 'status' && (status >= 500 || RETRIED.has(status)));
   }
+
+  /** True if the address may have run out, e.g. because its token has expired: a newer one of the same thing may work. */
+  get hasRunOut(): boolean {
+    return this.status !== undefined && RUN_OUT.has(this.status);
+  }
 }
+
+const RUN_OUT = new Set([401, 403, 404, 410]);
 
 /** Request timeout, too early, too many requests. */
 const RETRIED = new Set([408, 425, 429]);

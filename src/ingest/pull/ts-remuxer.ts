@@ -67,16 +67,6 @@ export class TsRemuxer {
     return this.#child.write(bytes);
   }
 
-  /** Stops handing frames on, so that ffmpeg waits and `write()` with it. */
-  pause(): void {
-    this.#child.pauseOutput();
-  }
-
-  /** Goes on. */
-  resume(): void {
-    this.#child.resumeOutput();
-  }
-
   /** Ends the input; resolves as `done` does. */
   end(): Promise<AppError | undefined> {
     this.#child.end();

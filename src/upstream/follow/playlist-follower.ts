@@ -121,7 +121,7 @@ export class PlaylistFollower implements Closable {
     const newest = this.#progress.item(item.id) ?? item;
     const media = this.#options.prefetcher.ask(newest, options);
     const isFetched = media.origin === 'network' || media.origin === 'flight';
-    if (!isFetched || newest.kind === 'key' || newest.kind === 'text') return media;
+    if (!isFetched || newest.kind === 'key') return media;
     void media.settled.then(() => {
       const { error, state } = media;
       const isOurs = error instanceof UpstreamFailure && (error.kind === 'aborted' || error.kind === 'busy');

@@ -13,7 +13,7 @@ export interface UpstreamRendition {
 
 /** What an upstream offers; stays the same whatever address is used later. */
 export interface UpstreamLadder {
-  readonly isMultivariant: boolean;
+  /** `undefined` if the upstream is one playlist of segments. */
   readonly playlist: MultivariantPlaylist | undefined;
   /** In the order of the playlist. Entries with the same address share an id. */
   readonly renditions: readonly UpstreamRendition[];
@@ -25,7 +25,7 @@ const LETTERS = { variant: 'v', audio: 'a', video: 'c', subtitles: 's', iframes:
 export function ladderOf(playlist?: MultivariantPlaylist): UpstreamLadder {
   if (playlist === undefined) {
     const only: UpstreamRendition = { id: 'v0', kind: 'variant', variant: undefined, media: undefined };
-    return Object.freeze({ isMultivariant: false, playlist, renditions: Object.freeze([Object.freeze(only)]) });
+    return Object.freeze({ playlist, renditions: Object.freeze([Object.freeze(only)]) });
   }
   const ids = new Ids();
   const renditions: UpstreamRendition[] = [];
@@ -36,7 +36,7 @@ export function ladderOf(playlist?: MultivariantPlaylist): UpstreamLadder {
   for (const variant of playlist.variants) add('variant', variant);
   for (const media of playlist.media) if (media.type !== 'closed-captions') add(media.type, undefined, media);
   for (const variant of playlist.iFrames) add('iframes', variant);
-  return Object.freeze({ isMultivariant: true, playlist, renditions: Object.freeze(renditions) });
+  return Object.freeze({ playlist, renditions: Object.freeze(renditions) });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a playlist of somebody else may cost. Whatever is beyond them is refused with `BAD_MEDIA`. */
 export const PLAYLIST_LIMITS = Object.freeze({
-  /** For a playlist that is loaded again and again. To be applied by whoever loads it. */
+  /** For a playlist that is loaded again and again; whoever loads it applies this. */
   liveBytes: 2 * 1024 * 1024,
   /** For any playlist; also the most characters that are read. */
   bytes: 8 * 1024 * 1024,

@@ -14,8 +14,6 @@ const RETRY_DELAYS = { firstMs: 250, maxMs: 1_000, resetAfterMs: Infinity };
 const TOTAL_FACTOR = 2;
 /** What a server sends of a file before the part that was asked for is read and dropped up to so much. */
 const MAX_SKIPPED_BYTES = 64 * 1024 * 1024;
-/** A newer address of the same thing may work where an older one has run out. */
-const RUN_OUT = new Set([401, 403, 404, 410]);
 
 /** One fetch. */
 export interface DownloadOptions {
@@ -89,7 +87,7 @@ export class MediaDownload {
   #mayRetry(failure: UpstreamFailure, tried: MediaItem): boolean {
     if (failure.isTemporary) return true;
     const isMoved = this.#options.item().target.url.href !== tried.target.url.href;
-    return isMoved && failure.status !== undefined && RUN_OUT.has(failure.status);
+    return isMoved && failure.hasRunOut;
   }
 
   async #try(item: MediaItem): Promise<void> {

@@ -1,7 +1,7 @@
 import type { RemoteUrl } from '../../remote/remote-url.ts';
 
 /** What something that a playlist names is; decides how large it may be and how long it may take. */
-export type MediaKind = 'segment' | 'part' | 'init' | 'key' | 'text';
+export type MediaKind = 'segment' | 'part' | 'init' | 'key';
 
 /** Something that a playlist names and that can be fetched. */
 export interface MediaItem {
@@ -29,7 +29,6 @@ const MAX_BYTES: Readonly<Record<MediaKind, number>> = {
   part: 64 * MB,
   init: MB,
   key: 64 * 1024,
-  text: 2 * MB,
 };
 const LEAST_TIMEOUT_MS = 10_000;
 const KEY_TIMEOUT_MS = 5_000;

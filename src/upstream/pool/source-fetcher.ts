@@ -6,11 +6,10 @@ import type { RemoteUrl } from '../../remote/remote-url.ts';
 import { customHeaders, withoutCredentials } from '../../remote/request-headers.ts';
 import { UpstreamFailure } from '../../remote/upstream-failure.ts';
 import type { Clock } from '../../util/clock.ts';
+import { PLAYLIST_LIMITS } from '../playlist/limits.ts';
 import { gunzipped } from './gunzip.ts';
 import { SourceTraffic } from './source-traffic.ts';
 
-/** A live playlist as large as it may be. */
-const MAX_TEXT_BYTES = 2 * 1024 * 1024;
 const TEXT_TIMEOUT_MS = 5_000;
 const MAX_VALIDATOR_CHARS = 1_000;
 
@@ -84,7 +83,7 @@ export class SourceFetcher {
     target: RemoteUrl,
     options: FetchOptions & { validators?: Validators | undefined } = {},
   ): Promise<FetchedText> {
-    const { validators, maxBytes = MAX_TEXT_BYTES, timeoutMs = TEXT_TIMEOUT_MS, signal } = options;
+    const { validators, maxBytes = PLAYLIST_LIMITS.liveBytes, timeoutMs = TEXT_TIMEOUT_MS, signal } = options;
     const headers = {
       'accept-encoding': 'gzip',
       ...(validators?.etag !== undefined && { 'if-none-match': validators.etag }),

@@ -88,7 +88,7 @@ describe('an upstream of playlists', () => {
   it('is one playlist where the address leads to segments, loaded once for both', async () => {
     const live = channel();
     const upstream = hub.open({ urls: [live.mediaUrl('v0')] });
-    expect(await upstream.ladder()).toMatchObject({ isMultivariant: false, playlist: undefined });
+    expect(await upstream.ladder()).toMatchObject({ playlist: undefined });
     await upstream.follow('v0').next(-1);
     expect(server.requests('/live/v0/index.m3u8')).toHaveLength(1);
   });

@@ -29,8 +29,8 @@ const first = multivariant([
 
 describe('what an upstream offers', () => {
   it('has an id for each address, in the order of the playlist', () => {
-    const { renditions, isMultivariant } = ladderOf(first);
-    expect(isMultivariant).toBe(true);
+    const { renditions, playlist } = ladderOf(first);
+    expect(playlist).toBe(first);
     expect(renditions.map(({ id, variant: of, media: by }) => `${id} ${(of ?? by)?.uri?.pathname}`)).toEqual([
       ...['v0 /live/high.m3u8', 'v1 /live/low.m3u8', 'v1 /live/low.m3u8'],
       ...['a0 /live/de.m3u8', 'a1 /live/en.m3u8', 's0 /live/subs.m3u8', 'i0 /live/iframes.m3u8'],
@@ -38,8 +38,8 @@ describe('what an upstream offers', () => {
   });
 
   it('is one variant for a source that is one playlist', () => {
-    const { renditions, isMultivariant } = ladderOf();
-    expect(isMultivariant).toBe(false);
+    const { renditions, playlist } = ladderOf();
+    expect(playlist).toBeUndefined();
     expect(renditions).toEqual([{ id: 'v0', kind: 'variant', variant: undefined, media: undefined }]);
   });
 

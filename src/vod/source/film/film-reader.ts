@@ -10,9 +10,6 @@ import { AppError } from '../../../util/errors.ts';
 import type { FilmPiece, FilmTrack } from './film-track.ts';
 import { beginsWithBox, checkedStart } from './segment-start.ts';
 
-/** Addresses that have run out answer so. */
-const RUN_OUT = new Set([401, 403, 404, 410]);
-
 /** A track as it is known now. */
 export interface KnownTrack {
   readonly track: FilmTrack;
@@ -97,7 +94,7 @@ export class FilmReader {
   async #mayTryAgain(place: number | 'init', thrown: unknown): Promise<boolean> {
     const { renew, keys, fetcher } = this.#options;
     if (thrown instanceof UpstreamFailure) {
-      const renewed = RUN_OUT.has(thrown.status ?? 0) ? await renew(this.#known) : undefined;
+      const renewed = thrown.hasRunOut ? await renew(this.#known) : undefined;
       this.#known = renewed ?? this.#known;
       return renewed !== undefined;
     }
