@@ -28,7 +28,16 @@ describe('remote sources', () => {
     server = await LiveServer.start({
       ladder: LADDER,
       publish: { graceMs: 30_000 },
-      settings: 'allowPrivate = ["127.0.0.0/8"]\npull.idleMs = 5000\npull.maxPerUser = 1',
+      settings: `
+allowPrivate = ["127.0.0.0/8"]
+pull.idleMs = 5000
+pull.maxPerUser = 1
+[[sources]]
+name = "configured"
+mode = "relay"
+onDemand = true
+url = "${channel.url}"
+`,
     });
   });
   afterAll(async () => {
@@ -111,11 +120,19 @@ describe('remote sources', () => {
   it('are there again after a restart', async () => {
     await server.restart();
     const names = ((await (await server.api('GET', 'sources')).json()) as SourceView[]).map(({ name }) => name);
-    expect(names).toEqual(['tv', 'relayed', 'nothing', 'film']);
+    expect(names).toEqual(['configured', 'tv', 'relayed', 'nothing', 'film']);
     expect((await get('/relay/relayed/index.m3u8')).status).toBe(200);
-    for (const name of names) expect((await server.api('DELETE', `sources/${name}`)).status).toBe(204);
+    const [, ...added] = names;
+    for (const name of added) expect((await server.api('DELETE', `sources/${name}`)).status).toBe(204);
     expect((await get('/relay/relayed/index.m3u8')).status).toBe(404);
     const metrics = await (await server.api('GET', '../../metrics')).text();
     expect(metrics).toContain('laddercast_source_state{state="live"} 0');
+  });
+
+  it('of the configuration play, and are not deleted over REST', async () => {
+    expect(await view('configured')).toMatchObject({ from: 'config', state: 'idle' });
+    expect((await get('/relay/configured/index.m3u8')).status).toBe(200);
+    expect((await server.api('DELETE', 'sources/configured')).status).toBe(409);
+    expect(await view('configured')).toMatchObject({ state: 'live', counters: { starts: 1 } });
   });
 });
