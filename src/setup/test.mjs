@@ -10,7 +10,7 @@ import { tallyVitest } from './test-tally.mjs';
 /** The parts of `npm run check`. */
 const CHECKS = ['typecheck', 'lint', 'format:check', 'unused'];
 /** One after the other: end-to-end tests share the machine with nothing else. */
-const PROJECTS = ['unit', 'e2e', 'players'];
+const PROJECTS = ['unit', 'e2e', 'alone', 'players'];
 
 /** Runs a program whose output goes straight through; resolves with its exit code. */
 function show(/** @type {string} */ command, /** @type {readonly string[]} */ args) {
@@ -21,11 +21,12 @@ function show(/** @type {string} */ command, /** @type {readonly string[]} */ ar
   });
 }
 
+/** Runs a part of the checks; its output is shown when it has ended, so that it can share the time with the others. */
 async function check(/** @type {string} */ name) {
-  console.log(`\n== ${name}`);
   const [npm, prefix] = npmCommand(process.env);
-  const passed = (await show(npm, [...prefix, 'run', '--silent', name])) === 0;
-  console.log(passed ? 'passed' : 'failed');
+  const { code, output } = await collect(npm, [...prefix, 'run', '--silent', name]);
+  const passed = code === 0;
+  console.log(`\n== ${name}\n${output}${passed ? 'passed' : 'failed'}`);
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1 };
 }
 
@@ -40,11 +41,22 @@ async function vitest(/** @type {string} */ project, /** @type {string} */ folde
   return tallyVitest({ code, report: await readFile(file, 'utf8').catch(() => undefined) });
 }
 
+/** Runs a program and keeps what it writes; resolves with its exit code and that. */
+function collect(/** @type {string} */ command, /** @type {readonly string[]} */ args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+    child.on('error', (error) => resolve({ code: 1, output: `${error.message}\n` }));
+    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
 await setUp({ chromium: true, testPrograms: true });
 const folder = await mkdtemp(path.join(os.tmpdir(), 'laddercast-test-'));
 const tallies = [];
 try {
-  for (const name of CHECKS) tallies.push(await check(name));
+  tallies.push(...(await Promise.all(CHECKS.map(check))));
   for (const project of PROJECTS) tallies.push(await vitest(project, folder));
 } finally {
   await rm(folder, { recursive: true, force: true });
