@@ -8,6 +8,10 @@ const GONE = new Set([403, 404, 410]);
 export function publicFailure(error: unknown): AppError {
   if (error instanceof UpstreamFailure) {
     if (error.status !== undefined && GONE.has(error.status)) return expired();
+    if (error.kind === 'busy') {
+      const message = 'all connections that the source may have are in use; try again in a few seconds';
+      return new AppError('UNAVAILABLE', message, { cause: error });
+    }
   } else if (error instanceof AppError && error.code === 'NOT_FOUND') {
     return new AppError('NOT_FOUND', 'the source does not have this; reload the multivariant playlist', {
       cause: error,

@@ -194,6 +194,20 @@ describe('relayed media over HTTP', () => {
     }
   });
 
+  it('tells viewers when the limit of connections is what is in their way', async () => {
+    const { get, signed, source, segment } = await serve();
+    const asked = get(signed(SEGMENT));
+    await until('the request', () => source.asked.length === 1);
+    segment().bytes.fail(new UpstreamFailure('busy', 'raise its maxConnections'));
+    const { status, body } = await asked;
+    expect([status, JSON.parse(body.toString())]).toEqual([
+      503,
+      expect.objectContaining({
+        message: 'all connections that the source may have are in use; try again in a few seconds',
+      }),
+    ]);
+  });
+
   it.each([
     ['bytes=0-', 206, 'bytes 0-9/10', '0123456789'],
     ['bytes=2-5', 206, 'bytes 2-5/10', '2345'],
