@@ -78,7 +78,7 @@ export async function openRemoteSources(parts: Parts, neighbours: Neighbours): P
       limits: pull,
       rules: { checkUrl: (url) => guard.checkUrl(url), checkHost: (host) => hosts.checkHost(host) },
       factory: runs,
-      endBroadcast: (broadcast) => void publishers.kick(broadcast),
+      endBroadcast: (broadcast) => publishers.endPulled(broadcast),
       ...{ hide, clock, logger },
     }),
   );

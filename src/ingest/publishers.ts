@@ -89,6 +89,13 @@ export class Publishers implements PublisherGate, Closable {
     return source !== undefined;
   }
 
+  /** Ends what one of the server's own sources publishes, or published; leaves a broadcast alone that somebody else has. */
+  endPulled(broadcast: string): void {
+    const source = this.#sources.get(broadcast);
+    if ((source?.publisherRow?.protocol ?? 'pull') !== 'pull') return;
+    source?.end(new AppError('GONE', `the source of ${broadcast} has ended`));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTicking();

@@ -235,6 +235,19 @@ describe('Publishers', () => {
     expect(publishers.list()).toEqual([]);
   });
 
+  it('ends what a source of the server publishes, and not what somebody else does under its name', async () => {
+    const { publish, publishers, events } = publishersRig();
+    await publish('a');
+    publishers.endPulled('live/demo');
+    expect(events).toEqual([]);
+    publishers.kick('live/demo');
+    await publish('b', { protocol: 'pull' });
+    publishers.endPulled('live/demo');
+    publishers.endPulled('live/demo');
+    expect(events).toEqual(['cut a GONE', 'cut b GONE']);
+    expect(publishers.list()).toEqual([]);
+  });
+
   it('ends everybody at the close and admits nobody afterwards', async () => {
     const { publish, publishers, events } = publishersRig();
     await publish('a');
