@@ -2,15 +2,11 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { PlayerPage } from '../support/player-page.ts';
 import type { PlayerReport } from '../support/player-report.ts';
 
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-
+const LADDER = `${PASSTHROUGH_LADDER}
 [[rendition]]
 name = "144p"
 width = 256

@@ -1,18 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { openWatchPage } from '../support/player-page.ts';
 import { until } from '../support/poll.ts';
 import { makeMedia } from '../support/upstream/made-media.ts';
 import { ScriptedChannel } from '../support/upstream/scripted-channel.ts';
 import { UpstreamServer } from '../support/upstream/upstream-server.ts';
-
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-`;
 
 /** The dashboard and the watch page in Chromium, of a server that pulls from another one. */
 describe('remote sources in the pages', () => {
@@ -28,7 +22,7 @@ describe('remote sources in the pages', () => {
     channel = new ScriptedChannel(upstream, '/tv', [{ name: 'v0', media: await makeMedia({ seconds: 80 }) }]);
     channel.advance(6).run();
     new ScriptedChannel(upstream, '/film', [{ name: 'v0', media: await makeMedia({ seconds: 6 }) }]).end();
-    server = await LiveServer.start({ ladder: LADDER, settings: 'allowPrivate = ["127.0.0.0/8"]' });
+    server = await LiveServer.start({ ladder: PASSTHROUGH_LADDER, settings: 'allowPrivate = ["127.0.0.0/8"]' });
     browser = await launchBrowser();
   });
   afterAll(async () => {

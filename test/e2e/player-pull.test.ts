@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { openWatchPage, PlayerPage, type RecordedPage } from '../support/player-page.ts';
 import { until } from '../support/poll.ts';
 import { SeenPictures, type PictureRange, type SeenPicture } from '../support/seen-pictures.ts';
@@ -10,11 +10,7 @@ import { makeMedia, type MadeSegment } from '../support/upstream/made-media.ts';
 import { ScriptedChannel } from '../support/upstream/scripted-channel.ts';
 import { UpstreamServer } from '../support/upstream/upstream-server.ts';
 
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-
+const LADDER = `${PASSTHROUGH_LADDER}
 [[rendition]]
 name = "144p"
 width = 256

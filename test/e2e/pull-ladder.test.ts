@@ -4,18 +4,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { Fmp4Demuxer } from '../../src/ingest/fmp4-demuxer.ts';
 import { HlsRecorder } from '../support/hls-recorder.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { row } from '../support/pull-rig.ts';
 import { readTimecodes, type TimecodedFrame, writeTimecodedFilm } from '../support/timecode.ts';
 import { type MadeSegment, makeMedia } from '../support/upstream/made-media.ts';
 import { encrypted, ScriptedChannel } from '../support/upstream/scripted-channel.ts';
 import { UpstreamServer } from '../support/upstream/upstream-server.ts';
 
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-
+const LADDER = `${PASSTHROUGH_LADDER}
 [[rendition]]
 name = "144p"
 width = 256
@@ -155,7 +151,7 @@ describe('a ladder of a remote HLS channel', () => {
   it.concurrent(
     'can be made of another Laddercast’s low-latency playlists, whose sound is apart',
     async ({ expect }) => {
-      const origin = await LiveServer.start({ ladder: LADDER.slice(0, LADDER.indexOf('[[', 5)) });
+      const origin = await LiveServer.start({ ladder: PASSTHROUGH_LADDER });
       try {
         const film = path.join(origin.folder, 'film.mp4');
         await writeTimecodedFilm(film, { seconds: 9, rate: '25', sounds: ['440'], output: ['-bf', '2', '-g', '25'] });

@@ -2,15 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkHls } from '../../src/check/check-hls.ts';
 import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
 import { fetchMultivariant, type ParsedMultivariant } from '../support/hls-client.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { LowLatencyClient } from '../support/ll-client.ts';
 import { until } from '../support/poll.ts';
-
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-`;
 
 /** One Laddercast relays another one. */
 describe('a relayed low-latency source', () => {
@@ -21,8 +15,8 @@ describe('a relayed low-latency source', () => {
 
   beforeAll(async () => {
     [upstream, server] = await Promise.all([
-      LiveServer.start({ ladder: LADDER }),
-      LiveServer.start({ ladder: LADDER, settings: 'allowPrivate = ["127.0.0.0/8"]' }),
+      LiveServer.start({ ladder: PASSTHROUGH_LADDER }),
+      LiveServer.start({ ladder: PASSTHROUGH_LADDER, settings: 'allowPrivate = ["127.0.0.0/8"]' }),
     ]);
     const stream = { size: '320x180', videoBitrateKbps: 300, bFrames: 0 };
     publisher = new FfmpegPublisher({ url: upstream.rtmpUrl('up'), ...stream });

@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceView } from '../../src/sources/source-view.ts';
 import { fetchMultivariant } from '../support/hls-client.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { until } from '../support/poll.ts';
 import { makeMedia } from '../support/upstream/made-media.ts';
 import { ScriptedChannel } from '../support/upstream/scripted-channel.ts';
 import { UpstreamServer } from '../support/upstream/upstream-server.ts';
-
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-`;
 
 /** A whole server that pulls from another one, over REST and as players see it. */
 describe('remote sources', () => {
@@ -26,7 +20,7 @@ describe('remote sources', () => {
     const film = await makeMedia({ seconds: 6 });
     new ScriptedChannel(upstream, '/film', [{ name: 'v0', media: film }]).end();
     server = await LiveServer.start({
-      ladder: LADDER,
+      ladder: PASSTHROUGH_LADDER,
       publish: { graceMs: 30_000 },
       settings: `
 allowPrivate = ["127.0.0.0/8"]

@@ -2,16 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceView } from '../../src/sources/source-view.ts';
 import { decodeErrors, probePackets } from '../support/ffprobe.ts';
 import { fetchBytes, fetchMediaPlaylist, type ParsedMediaPlaylist } from '../support/hls-client.ts';
-import { LiveServer } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
 import { until } from '../support/poll.ts';
 import { RtspServer } from '../support/rtsp-server.ts';
 import { StreamSenders } from '../support/stream-senders.ts';
-
-const LADDER = `
-[[rendition]]
-name = "original"
-factory = "passthrough"
-`;
 
 /** Whole servers that pull streams which are no playlists: what a receiver box, an encoder and a camera send. */
 describe('continuous sources', () => {
@@ -22,7 +16,7 @@ describe('continuous sources', () => {
   beforeAll(async () => {
     camera = await (await RtspServer.start()).encode();
     server = await LiveServer.start({
-      ladder: LADDER,
+      ladder: PASSTHROUGH_LADDER,
       publish: { graceMs: 30_000 },
       settings: 'allowPrivate = ["127.0.0.0/8"]\npull.allowHosts = ["127.0.0.1"]',
     });

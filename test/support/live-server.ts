@@ -12,12 +12,15 @@ import { until } from './poll.ts';
 const STREAM_KEY = 'test-stream-key';
 const ADMIN_TOKEN = 'test-admin-token';
 
-/** Rungs small enough for several encoders to run beside each other on two cores. */
-export const SMALL_LADDER = `
+/** A ladder whose only rung is the source itself: costs no encoder. */
+export const PASSTHROUGH_LADDER = `
 [[rendition]]
 name = "original"
 factory = "passthrough"
+`;
 
+/** Rungs small enough for several encoders to run beside each other on two cores. */
+export const SMALL_LADDER = `${PASSTHROUGH_LADDER}
 [[rendition]]
 name = "240p"
 width = 426

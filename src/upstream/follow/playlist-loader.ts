@@ -12,8 +12,6 @@ import type { UpstreamAddress } from './url-rotation.ts';
 const TIMEOUT_MS = 5_000;
 /** After so many held requests that failed at an address, none is held there any more. */
 const MAX_BLOCKING_FAILURES = 3;
-/** What says that the address of a playlist is not valid any more, as tokens that have expired. */
-const EXPIRED = new Set([401, 403, 404, 410]);
 
 /** What loading a playlist gave; `playlist` is undefined if it is what it was. */
 export interface PlaylistLoad {
@@ -78,7 +76,7 @@ export class PlaylistLoader {
       const playlist = answer && this.#changed(place, answer);
       return { playlist, wasHeld: held !== undefined, holdsNext: this.#heldUrl(place) !== undefined };
     } catch (thrown) {
-      if (!(thrown instanceof UpstreamFailure) || !EXPIRED.has(thrown.status ?? 0)) throw thrown;
+      if (!(thrown instanceof UpstreamFailure) || !thrown.hasRunOut) throw thrown;
       this.forget();
       this.#ladder.forget(address);
       // What has worked before may have another address now.
