@@ -12,7 +12,7 @@ interface FileHints {
   readonly uri: URL;
   /** What it is part of. */
   readonly rendition: UpstreamRendition['kind'];
-  /** Whether an initialisation segment goes with it, or it is one: then it is fMP4. */
+  /** Whether an initialization section goes with it, or it is one: then it is fMP4. */
   readonly hasInit: boolean;
 }
 

@@ -6,7 +6,7 @@ import type { Key } from '../upstream/playlist/key.ts';
 import type { MediaItem } from '../upstream/pool/media-item.ts';
 import { type FileType, fileTypeOf, KEY_TYPE } from './file-type.ts';
 
-/** What a playlist names: media, an initialisation segment or a key. */
+/** What a playlist names: media, an initialization section or a key. */
 export interface PublishedFile {
   /** Its name in the folder of the rendition; never used for other bytes. */
   readonly name: string;

@@ -102,7 +102,7 @@ export class RelayChannel implements Closable {
   }
 
   /**
-   * An initialisation segment, a segment, a part or a key by the name that a playlist gave it.
+   * An initialization section, a segment, a part or a key by the name that a playlist gave it.
    * @param request `viewer`: whoever asks, for what is fetched ahead
    * @throws AppError `NOT_FOUND`, `UNAVAILABLE`
    */

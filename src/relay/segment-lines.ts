@@ -54,7 +54,7 @@ export class SegmentLines {
     const keyPlace: KeyPlace = { owner, sequence, number };
     if (discontinuity) lines.push('#EXT-X-DISCONTINUITY');
     if (init !== undefined && (discontinuity || init.id !== this.#init?.id)) {
-      // The key in force at an EXT-X-MAP is that of the initialisation segment (RFC 8216, section 4.3.2.5).
+      // The key in force at an EXT-X-MAP is that of the initialization section (RFC 8216, section 4.3.2.5).
       const isSame = map?.key === undefined ? keys.length === 0 : keys.includes(map.key);
       const mapKeys = map?.key === undefined ? [] : [map.key];
       lines.push(

@@ -82,7 +82,7 @@ export class SegmentBytes {
   }
 }
 
-/** Where the key is, and the initialisation vector. */
+/** Where the key is, and the initialization vector. */
 interface Lock {
   readonly target: RemoteUrl;
   readonly iv: Buffer;

@@ -3,7 +3,7 @@ import { AppError } from '../../util/errors.ts';
 
 const BLOCK_BYTES = 16;
 
-/** The initialisation vector of a segment whose key names none: its number in the playlist (RFC 8216, 5.2). */
+/** The initialization vector of a segment whose key names none: its number in the playlist (RFC 8216, 5.2). */
 export function sequenceIv(mediaSequence: number): Buffer {
   const iv = Buffer.alloc(BLOCK_BYTES);
   iv.writeBigUInt64BE(BigInt(mediaSequence), BLOCK_BYTES / 2);

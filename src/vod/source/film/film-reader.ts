@@ -38,7 +38,7 @@ export class FilmReader {
   }
 
   /**
-   * The bytes from a segment on to the end, with the initialisation section before them if there is one.
+   * The bytes from a segment on to the end, with the initialization section before them if there is one.
    * @throws AppError `BAD_MEDIA` for segments that are none, `UNAVAILABLE` if they cannot be fetched or `signal` aborts
    */
   async *read(first: number, signal: AbortSignal): AsyncGenerator<Buffer> {

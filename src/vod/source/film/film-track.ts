@@ -24,7 +24,7 @@ export interface FilmPiece {
 /** A playlist that is a film: it has its end, and one timeline from its first segment to its last. Immutable. */
 export interface FilmTrack {
   readonly segments: readonly FilmPiece[];
-  /** The initialisation section; fragmented MP4 has one, MPEG-TS has none. */
+  /** The initialization section; fragmented MP4 has one, MPEG-TS has none. */
   readonly init: FilmPiece | undefined;
   /** When each segment begins as the durations tell, ms; one more for the end. */
   readonly startsMs: Float64Array;

@@ -2,7 +2,7 @@ import { AppError } from '../../../util/errors.ts';
 
 const TS_PACKET_BYTES = 188;
 const TS_SYNC = 0x47;
-/** Boxes that an initialisation section or a segment begins with (ISO 14496-12; RFC 8216, 3.3). */
+/** Boxes that an initialization section or a segment begins with (ISO 14496-12; RFC 8216, 3.3). */
 const FIRST_BOXES = /^(?:ftyp|styp|moov|moof|sidx|ssix|emsg|prft|free|skip|mdat)$/;
 
 /**
