@@ -222,6 +222,19 @@ describe('SegmentPool', () => {
     expect([rig.pool.isShort, rig.pool.stats.evictions]).toEqual([true, 2]);
   });
 
+  it('does so at once when something more comes in', async () => {
+    const clock = new ManualClock();
+    let isShort = false;
+    rig = await PoolRig.start({ clock, pool: { isMemoryShort: () => isShort } });
+    for (const id of ['a', 'b']) await load(id);
+    isShort = true;
+    clock.advance(1_000);
+    expect([rig.pool.has('a'), rig.pool.has('b')]).toEqual([true, true]);
+    const held = open('c');
+    expect((await held.whole()).length).toBe(rig.bytes.length);
+    expect(['a', 'b', 'c'].map((id) => rig.pool.has(id))).toEqual([false, false, true]);
+  });
+
   it('tells what was fetched ahead, and what of it for nothing', async () => {
     const clock = new ManualClock();
     rig = await PoolRig.start({ clock });
