@@ -120,7 +120,7 @@ e.ts
     ]);
   });
 
-  it('repeats the initialisation segment where it changes or the timeline breaks, in front of the keys of the media', () => {
+  it('repeats the initialization section where it changes or the timeline breaks, in front of the keys of the media', () => {
     const text = `#EXTM3U
 #EXT-X-TARGETDURATION:4
 #EXT-X-MAP:URI="init.mp4"

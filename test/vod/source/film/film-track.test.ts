@@ -56,7 +56,7 @@ describe('a film', () => {
     ['with a break', [...segments(1), '#EXT-X-DISCONTINUITY', ...segments(1)], /several films.*api\/v1\/sources/],
     ['with a gap', [...segments(1), '#EXT-X-GAP', ...segments(1)], /leaves a segment out/],
     [
-      'with another initialisation section',
+      'with another initialization section',
       ['#EXT-X-MAP:URI="a"', ...segments(1), '#EXT-X-MAP:URI="b"', ...segments(1)],
       /several films/,
     ],
@@ -68,7 +68,7 @@ describe('a film', () => {
     expect(() => track(lines)).toThrow(message);
   });
 
-  it('begins with a break, or has its initialisation section named twice, like any other', () => {
+  it('begins with a break, or has its initialization section named twice, like any other', () => {
     expect(track(['#EXT-X-DISCONTINUITY', ...segments(1)]).segments).toHaveLength(1);
     const map = '#EXT-X-MAP:URI="a?t=1"';
     expect(track([map, ...segments(1), '#EXT-X-MAP:URI="a?t=2"', ...segments(1)]).segments).toHaveLength(2);
