@@ -101,7 +101,7 @@ export class Sources<Channel> implements Closable {
    */
   add(entry: SourceEntry): Promise<SourceView> {
     return this.#inTurn(async () => {
-      if (this.#closer.closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
+      this.#checkOpen();
       checkSource(entry, this.#options.rules);
       const { name, onDemand = false } = entry;
       if (this.#sources.has(name)) {
@@ -117,7 +117,8 @@ export class Sources<Channel> implements Closable {
       const kept = deepFreeze(structuredClone(entry));
       await this.#store.save([...this.#saved(), kept]);
       const source = this.#register(kept, 'api');
-      if (!onDemand) source.start();
+      // The server may have begun to shut down while it was saved.
+      if (!onDemand && !this.#closer.closed) source.start();
       return viewSource(source);
     });
   }
@@ -160,6 +161,7 @@ export class Sources<Channel> implements Closable {
   async demand(broadcast: string, signal: AbortSignal): Promise<string | undefined> {
     const source = this.#byBroadcast.get(broadcast);
     if (source === undefined) throw new AppError('NOT_FOUND', `there is no source of ${JSON.stringify(broadcast)}`);
+    this.#checkOpen();
     await source.whenReady(signal);
     return source.film?.playlist;
   }
@@ -173,6 +175,7 @@ export class Sources<Channel> implements Closable {
     if (source?.entry.mode !== 'relay') {
       throw new AppError('NOT_FOUND', `there is no relay ${JSON.stringify(name.slice(0, 100))}`);
     }
+    this.#checkOpen();
     await source.whenReady(signal);
     if (source.channel === undefined) throw new AppError('UNAVAILABLE', `source "${name}" is being stopped; ask again`);
     return source.channel;
@@ -202,6 +205,11 @@ export class Sources<Channel> implements Closable {
     if (source === undefined)
       throw new AppError('NOT_FOUND', `there is no source ${JSON.stringify(name.slice(0, 100))}`);
     return source;
+  }
+
+  /** Nothing may begin any more once all has been stopped. */
+  #checkOpen(): void {
+    if (this.#closer.closed) throw new AppError('UNAVAILABLE', 'the server is shutting down');
   }
 
   #saved(): SourceEntry[] {

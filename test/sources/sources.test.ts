@@ -65,6 +65,19 @@ describe('registered sources', () => {
     expect(JSON.stringify(rig.logged)).not.toContain('secret');
   });
 
+  it('are not started any more once the server shuts down, whoever asks at that moment', async () => {
+    await rig.add({ name: 'relay', mode: 'relay', onDemand: true });
+    await rig.add({ name: 'ladder', mode: 'ladder', onDemand: true });
+    const adding = rig.add(entry);
+    const closing = rig.sources.close();
+    await Promise.allSettled([adding]);
+    const { signal } = new AbortController();
+    await expect(rig.sources.relay('relay', signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(rig.sources.demand('live/ladder', signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await closing;
+    expect(rig.sources.list().filter(({ state }) => state !== 'idle')).toEqual([]);
+  });
+
   it('of the configuration come first and stay', async () => {
     await rig.add(entry);
     await rig.sources.close();
