@@ -39,11 +39,18 @@ export function remoteUrl(given: URL): RemoteUrl {
   });
 }
 
-/** An address of any scheme for people and logs: without credentials, query and fragment; at most 300 characters. */
+/**
+ * An address of any scheme for people and logs, at most 300 characters: without credentials, query and fragment, and without
+ * what stands in the middle of a longer path, where providers put user names and passwords; of rtmp without the stream key.
+ */
 export function addressLabel(address: URL | string): string {
   if (typeof address === 'string' && !URL.canParse(address)) return 'an address that cannot be read';
   const { protocol, host, pathname } = typeof address === 'string' ? new URL(address) : address;
-  return `${protocol}//${host}${pathname}`.slice(0, MAX_LABEL_CHARS);
+  const [first = '', ...rest] = pathname.split('/').slice(1);
+  const last = /^rtmps?:$/.test(protocol) && rest.length > 0 ? '…' : rest.at(-1);
+  const shown = [first, ...(rest.length > 1 && last !== '…' ? ['…'] : []), ...(last === undefined ? [] : [last])];
+  const path = pathname === '' ? '' : `/${shown.join('/')}`;
+  return `${protocol}//${host}${path}`.slice(0, MAX_LABEL_CHARS);
 }
 
 function decode(text: string): string {

@@ -69,6 +69,10 @@ describe('a source', () => {
 describe('addresses', () => {
   it.each([
     ['https://user:pass@tv.test:8443/a/b.m3u8?token=1#x', 'https://tv.test:8443/a/b.m3u8'],
+    ['http://tv.test/live/ann/password/7.ts', 'http://tv.test/live/…/7.ts'],
+    ['http://tv.test/ann/password/7', 'http://tv.test/ann/…/7'],
+    ['http://tv.test/', 'http://tv.test/'],
+    ['rtmp://tv.test/live/stream-key', 'rtmp://tv.test/live/…'],
     ['rtsp://user:pass@camera.test:554/stream?x=1', 'rtsp://camera.test:554/stream'],
     ['srt://camera.test:9000?passphrase=secret', 'srt://camera.test:9000'],
     ['nonsense', 'an address that cannot be read'],
