@@ -6,8 +6,6 @@ import { CLOCK_TURN } from './ts-times.ts';
 const NEAR_TICKS = 10 * LADDER_TIMESCALE;
 /** What is held at most of a track while another wanted one has not come: segments arrive whole, one track after the other. */
 const MAX_HELD_TICKS = 10 * LADDER_TIMESCALE;
-/** Sound that ends earlier than this before the first picture is left out. */
-const MAX_AUDIO_LEAD_TICKS = 0.4 * LADDER_TIMESCALE;
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -27,7 +25,8 @@ export class Stretch {
   #heldBytes = 0;
   #heldSinceMs: number | undefined;
   #offsetTicks: number | undefined;
-  #earliestTicks = -Infinity;
+  /** When the first picture is shown. */
+  #firstShownTicks = -Infinity;
   #newestTicks: number | undefined;
 
   /** @param startTicks where our timeline ends, in ticks of 90 kHz */
@@ -69,7 +68,7 @@ export class Stretch {
     if (isLost) return [];
     this.#newestTicks = Math.max(this.#newestTicks ?? -Infinity, ticks);
     if (this.#offsetTicks !== undefined) {
-      return endOf(frame) > this.#earliestTicks ? [moved(frame, this.#offsetTicks)] : [];
+      return this.#isHeard(frame) ? [moved(frame, this.#offsetTicks)] : [];
     }
     this.#heldSinceMs ??= nowMs;
     this.#held.push(frame);
@@ -81,14 +80,20 @@ export class Stretch {
   settle(): DemuxedFrame[] {
     if (this.#offsetTicks !== undefined || this.#held.length === 0) return [];
     const picture = this.#held.find(({ init }) => init.kind === 'video');
-    if (picture !== undefined) this.#earliestTicks = startOf(picture) - MAX_AUDIO_LEAD_TICKS;
-    const frames = this.#held.filter((frame) => endOf(frame) > this.#earliestTicks);
+    if (picture !== undefined) this.#firstShownTicks = toLadderTicks(picture.frame.pts, picture.init.timescale);
+    const frames = this.#held.filter((frame) => this.#isHeard(frame));
     this.#held = [];
     this.#heldBytes = 0;
     this.#heldSinceMs = undefined;
     const offset = this.#startTicks - Math.min(...frames.map(startOf));
     this.#offsetTicks = offset;
     return frames.map((frame) => moved(frame, offset));
+  }
+
+  /** False for sound that would be alone, for a frame or more, before the first picture: all renditions begin together. */
+  #isHeard(frame: DemuxedFrame): boolean {
+    const end = endOf(frame);
+    return frame.init.kind === 'video' || end + (end - startOf(frame)) / 2 > this.#firstShownTicks;
   }
 
   #has(kind: TrackKind): boolean {

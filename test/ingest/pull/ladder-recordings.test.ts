@@ -131,6 +131,12 @@ describe('LadderPull, of a recording', () => {
   });
 });
 
+/** Where sound begins, in s after the picture, once the frames that end before the picture are left out. */
+function withoutLead(offsetS: number): number {
+  const frameS = 1_024 / 48_000;
+  return offsetS + Math.max(0, Math.round((-offsetS - frameS) / frameS)) * frameS;
+}
+
 describe('LadderPull, where a recording breaks', () => {
   const breaking = (segments: readonly MadeSegment[]): ScriptedSegment[] =>
     segments.map((segment, index) => ({ ...segment, discontinuity: index === 0 }));
@@ -142,7 +148,7 @@ describe('LadderPull, where a recording breaks', () => {
     expect(await numbers()).toEqual([row(0, 49), row(500, 549), row(50, 99)]);
     expect(holes(100)).toEqual([]);
     for (const [index, segments] of [before, ad.segments, after].entries()) {
-      expect(await offsetOf(rig.stretches[index]!)).toBeCloseTo(await sourceOffset(segments), 2);
+      expect(await offsetOf(rig.stretches[index]!)).toBeCloseTo(withoutLead(await sourceOffset(segments)), 2);
     }
   });
 
