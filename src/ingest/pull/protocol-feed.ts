@@ -15,7 +15,7 @@ const PROBE_WITHIN_MS = 10_000;
 
 /** What ffmpeg says, and what users are told; the first that fits. Nothing may tell where a name leads. */
 const REASONS: readonly (readonly [said: RegExp, told: string])[] = [
-  [/\b40[13]\b|unauthorized|forbidden|authenticat|UNAUTHORIZED/i, 'it refuses the credentials'],
+  [/\b40[13]\b|unauthorized|forbidden|authenticat/i, 'it refuses the credentials'],
   [/\b404\b|not found|StreamNotFound/i, 'it has no such stream'],
   [/Invalid data found/i, 'it sends no stream that can be read'],
 ];
