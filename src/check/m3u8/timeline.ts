@@ -85,11 +85,15 @@ export function applyDelta(older: MediaPlaylist, delta: MediaPlaylist): MediaPla
   const restored = older.segments.filter(({ msn }) => msn >= from && msn < until);
   if (restored.length !== until - from) return undefined;
   const inherited = restored.at(-1)?.map;
+  const [first, ...others] = restored;
+  // A date may be stated only at a segment that has left the list since.
+  const dateMs = timeline(older).find(({ segment }) => segment === first)?.dateMs;
+  const dated = first === undefined ? [] : [{ ...first, statedDateMs: first.statedDateMs ?? dateMs }, ...others];
   const segments = delta.segments.map((segment) =>
     segment.map === undefined ? { ...segment, map: inherited } : segment,
   );
   const open = delta.open.map === undefined ? { ...delta.open, map: segments.at(-1)?.map ?? inherited } : delta.open;
-  return { ...delta, skip: undefined, segments: [...restored, ...segments], open };
+  return { ...delta, skip: undefined, segments: [...dated, ...segments], open };
 }
 
 function sum(items: readonly { readonly durationS: number }[]): number {
