@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const e2e = ['test/e2e/**/*.test.ts'];
 /** Browsers that play while encoders run take most of the machine. */
 const players = ['test/e2e/{live-browser,pages,player-*}.test.ts'];
-/** Whether live streams keep their time can be judged only where nothing else takes the processors. */
-const alone = ['test/e2e/hls-check{,-keyframes}.test.ts'];
+/** What judges whether live streams keep their time needs processors that nothing else takes. */
+const alone = ['test/e2e/hls-check*.test.ts'];
 /** What streams in real time waits for most of its time: more run at a time than there are processors. */
 const real = { testTimeout: 120_000, hookTimeout: 60_000, pool: 'forks' as const };
 
