@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
-import { LiveServer, PASSTHROUGH_LADDER } from '../support/live-server.ts';
+import { LiveServer, PASSTHROUGH_LADDER, SMALLEST_RUNG } from '../support/live-server.ts';
 import { openWatchPage, PlayerPage, type RecordedPage } from '../support/player-page.ts';
 import { until } from '../support/poll.ts';
 import { SeenPictures, type PictureRange, type SeenPicture } from '../support/seen-pictures.ts';
@@ -11,14 +11,7 @@ import { ScriptedChannel } from '../support/upstream/scripted-channel.ts';
 import { UpstreamServer } from '../support/upstream/upstream-server.ts';
 
 const LADDER = `${PASSTHROUGH_LADDER}
-[[rendition]]
-name = "144p"
-width = 256
-height = 144
-videoBitrateKbps = 150
-audioBitrateKbps = 64
-preset = "ultrafast"
-`;
+${SMALLEST_RUNG}`;
 
 const SETTINGS = `
 allowPrivate = ["127.0.0.0/8"]

@@ -19,6 +19,16 @@ name = "original"
 factory = "passthrough"
 `;
 
+/** The cheapest rung with an encoder, to put behind others. */
+export const SMALLEST_RUNG = `[[rendition]]
+name = "144p"
+width = 256
+height = 144
+videoBitrateKbps = 150
+audioBitrateKbps = 64
+preset = "ultrafast"
+`;
+
 /** Rungs small enough for several encoders to run beside each other on two cores. */
 export const SMALL_LADDER = `${PASSTHROUGH_LADDER}
 [[rendition]]
@@ -29,14 +39,7 @@ videoBitrateKbps = 400
 audioBitrateKbps = 64
 preset = "ultrafast"
 
-[[rendition]]
-name = "144p"
-width = 256
-height = 144
-videoBitrateKbps = 150
-audioBitrateKbps = 64
-preset = "ultrafast"
-`;
+${SMALLEST_RUNG}`;
 
 /** What differs from a plain server. */
 interface LiveServerOptions {

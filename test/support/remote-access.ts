@@ -13,7 +13,7 @@ export function openRemoteAccess(
 ): RemoteAccess & { close(): Promise<void> } {
   const client = new RemoteClient({ guard: new AddressGuard(['127.0.0.1']), ...options });
   const relay = new LoopbackRelay({ client });
-  const pool = new SegmentPool({ maxBytes: 32 << 20, ttlMs: 30_000, clock });
+  const pool = new SegmentPool({ maxBytes: 32 << 20, ttlMs: 30_000, clock, isMemoryShort: () => false });
   const close = async (): Promise<void> => {
     await relay.close();
     await pool.close();

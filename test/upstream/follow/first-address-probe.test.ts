@@ -1,13 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AddressGuard } from '../../../src/remote/address-guard.ts';
-import { RemoteClient } from '../../../src/remote/remote-client.ts';
-import { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
-import { SegmentPool } from '../../../src/upstream/pool/segment-pool.ts';
-import { silentLogger } from '../../../src/util/logger.ts';
+import type { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
+import { HubRig } from '../../support/hub-rig.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { until } from '../../support/poll.ts';
 import { ScriptedChannel } from '../../support/upstream/scripted-channel.ts';
-import { UpstreamServer } from '../../support/upstream/upstream-server.ts';
+import type { UpstreamServer } from '../../support/upstream/upstream-server.ts';
 
 const PROBE_MS = 30_000;
 const segments = Array.from({ length: 60 }, (_, index) => ({
@@ -15,29 +12,18 @@ const segments = Array.from({ length: 60 }, (_, index) => ({
   durationMs: 1_000,
 }));
 
+let rig: HubRig;
 let server: UpstreamServer;
-let client: RemoteClient;
-let pool: SegmentPool;
 let hub: UpstreamHub;
 let clock: ManualClock;
 
 beforeEach(async () => {
-  server = await UpstreamServer.start();
   clock = new ManualClock();
-  client = new RemoteClient({ guard: new AddressGuard(['127.0.0.0/8']) });
-  pool = new SegmentPool({ maxBytes: 10_000_000, ttlMs: 600_000, clock });
-  hub = new UpstreamHub({
-    ...{ client, pool, clock, logger: silentLogger },
-    ...{ prefetchSegments: 0, idleMs: 600_000, failuresBeforeNext: 1 },
-  });
+  rig = await HubRig.start({ clock, prefetchSegments: 0, idleMs: 600_000 });
+  ({ server, hub } = rig);
 });
 
-afterEach(async () => {
-  await hub.close();
-  await pool.close();
-  await client.close();
-  await server.close();
-});
+afterEach(() => rig.close());
 
 describe('the first address, while a backup is used', () => {
   it('is looked at every half minute, and taken again when it has been well for a minute', async () => {

@@ -1,13 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AddressGuard } from '../../../src/remote/address-guard.ts';
-import { RemoteClient } from '../../../src/remote/remote-client.ts';
-import { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
-import { SegmentPool } from '../../../src/upstream/pool/segment-pool.ts';
-import { silentLogger } from '../../../src/util/logger.ts';
+import type { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
+import { HubRig } from '../../support/hub-rig.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { until } from '../../support/poll.ts';
 import { ScriptedChannel } from '../../support/upstream/scripted-channel.ts';
-import { UpstreamServer } from '../../support/upstream/upstream-server.ts';
+import type { UpstreamServer } from '../../support/upstream/upstream-server.ts';
 
 const IDLE_MS = 60_000;
 const segments = Array.from({ length: 30 }, (_, index) => ({
@@ -15,31 +12,20 @@ const segments = Array.from({ length: 30 }, (_, index) => ({
   durationMs: 1_000,
 }));
 
+let rig: HubRig;
 let server: UpstreamServer;
-let client: RemoteClient;
-let pool: SegmentPool;
 let hub: UpstreamHub;
 let clock: ManualClock;
 let live: ScriptedChannel;
 
 beforeEach(async () => {
-  server = await UpstreamServer.start();
-  live = new ScriptedChannel(server, '/live', [{ name: 'v0', media: segments }]).advance(6);
   clock = new ManualClock();
-  client = new RemoteClient({ guard: new AddressGuard(['127.0.0.0/8']) });
-  pool = new SegmentPool({ maxBytes: 10_000_000, ttlMs: 600_000, clock, isMemoryShort: () => false });
-  hub = new UpstreamHub({
-    ...{ client, pool, clock, logger: silentLogger },
-    ...{ prefetchSegments: 3, idleMs: IDLE_MS, failuresBeforeNext: 1 },
-  });
+  rig = await HubRig.start({ clock, prefetchSegments: 3, idleMs: IDLE_MS });
+  ({ server, hub } = rig);
+  live = new ScriptedChannel(server, '/live', [{ name: 'v0', media: segments }]).advance(6);
 });
 
-afterEach(async () => {
-  await hub.close();
-  await pool.close();
-  await client.close();
-  await server.close();
-});
+afterEach(() => rig.close());
 
 const fetched = (): number => server.requests(/\.ts$/).length;
 

@@ -1,14 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AddressGuard } from '../../../src/remote/address-guard.ts';
-import { RemoteClient } from '../../../src/remote/remote-client.ts';
 import type { Upstream } from '../../../src/upstream/follow/upstream.ts';
-import { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
-import { SegmentPool } from '../../../src/upstream/pool/segment-pool.ts';
+import type { UpstreamHub } from '../../../src/upstream/follow/upstream-hub.ts';
 import { type Clock, systemClock } from '../../../src/util/clock.ts';
-import { silentLogger } from '../../../src/util/logger.ts';
+import { HubRig } from '../../support/hub-rig.ts';
 import { until } from '../../support/poll.ts';
 import { ScriptedChannel } from '../../support/upstream/scripted-channel.ts';
-import { UpstreamServer } from '../../support/upstream/upstream-server.ts';
+import type { UpstreamServer } from '../../support/upstream/upstream-server.ts';
 
 const segments = Array.from({ length: 60 }, (_, index) => ({
   bytes: Buffer.from(`segment ${index}`),
@@ -24,27 +21,16 @@ const clock: Clock = {
   every: (ms, task) => systemClock.every(ms / SPEED, task),
 };
 
+let rig: HubRig;
 let server: UpstreamServer;
-let client: RemoteClient;
-let pool: SegmentPool;
 let hub: UpstreamHub;
 
 beforeEach(async () => {
-  server = await UpstreamServer.start();
-  client = new RemoteClient({ guard: new AddressGuard(['127.0.0.0/8']) });
-  pool = new SegmentPool({ maxBytes: 10_000_000, ttlMs: 600_000, clock });
-  hub = new UpstreamHub({
-    ...{ client, pool, clock, logger: silentLogger },
-    ...{ prefetchSegments: 3, idleMs: 600_000, failuresBeforeNext: 1, random: () => 0 },
-  });
+  rig = await HubRig.start({ clock, prefetchSegments: 3, idleMs: 600_000, random: () => 0 });
+  ({ server, hub } = rig);
 });
 
-afterEach(async () => {
-  await hub.close();
-  await pool.close();
-  await client.close();
-  await server.close();
-});
+afterEach(() => rig.close());
 
 function channel(path = '/live', options = {}): ScriptedChannel {
   const made = new ScriptedChannel(server, path, [
