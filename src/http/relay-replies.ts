@@ -73,7 +73,7 @@ async function openBody(
   const isCurrent = (request.headers['if-range'] ?? etag) === etag;
   const wanted = isCurrent ? request.headers.range : undefined;
   const isHead = request.method === 'HEAD';
-  const size = media.size ?? (isHead || wanted !== undefined ? (await media.whole(signal)).length : undefined);
+  const size = media.size ?? (isHead || wanted !== undefined ? await media.fullSize(signal) : undefined);
   const range = size === undefined ? undefined : parseByteRange(wanted, size);
   if (range === 'unsatisfiable') {
     void reply.header('content-range', `bytes */${size}`);

@@ -3,7 +3,7 @@ import { publicFailure } from './public-failure.ts';
 import type { PublishedFile } from './published-files.ts';
 
 /** What is fetched for it: a `PooledMedia` is one. */
-export type FetchedMedia = Pick<PooledMedia, 'size' | 'ready' | 'whole' | 'pieces' | 'release'>;
+export type FetchedMedia = Pick<PooledMedia, 'size' | 'ready' | 'pieces' | 'release'>;
 
 /**
  * Something of a source that a player asked for; to be released by whoever got it. Everything rejects with an `AppError`
@@ -37,9 +37,11 @@ export class RelayMedia {
     return this.#media.size;
   }
 
-  /** All bytes; they must not be changed. */
-  async whole(signal: AbortSignal): Promise<Buffer> {
-    return this.#media.whole(signal).catch(failPublicly);
+  /** Length in bytes, once all of them are there. */
+  async fullSize(signal: AbortSignal): Promise<number> {
+    let size = 0;
+    for await (const piece of this.pieces(signal)) size += piece.length;
+    return size;
   }
 
   /** The bytes as they come. */

@@ -207,7 +207,7 @@ describe('a relayed channel', () => {
     first.catch(() => undefined);
     await settled();
     source.playlist('v1').fail(new AppError('BAD_MEDIA', secret));
-    const failures: Promise<unknown>[] = [media.ready(SIGNAL), other.whole(SIGNAL), first];
+    const failures: Promise<unknown>[] = [media.ready(SIGNAL), other.fullSize(SIGNAL), first];
     source.ladderError = new AppError('FORBIDDEN', secret);
     failures.push(relay.multivariant(SIGNAL));
     const errors = await Promise.all(failures.map((failure) => failure.catch((error: unknown) => error as AppError)));

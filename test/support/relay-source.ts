@@ -25,10 +25,6 @@ class AskedMedia {
     return this.bytes.ready(signal);
   }
 
-  whole(signal?: AbortSignal): Promise<Buffer> {
-    return this.bytes.whole(signal);
-  }
-
   pieces(signal?: AbortSignal): AsyncIterable<Buffer> {
     return this.bytes.pieces(signal);
   }
