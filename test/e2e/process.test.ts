@@ -1,16 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deathBoundLaunch } from '../../src/ffmpeg/launcher.ts';
 import { FfmpegPublisher } from '../support/ffmpeg-publisher.ts';
-import { fetchMultivariant } from '../support/hls-client.ts';
-import { videoVariants } from '../support/live-server.ts';
+import { fetchMediaPlaylist, fetchMultivariant } from '../support/hls-client.ts';
+import { PASSTHROUGH_LADDER, videoVariants } from '../support/live-server.ts';
 import { until } from '../support/poll.ts';
+import { StreamSenders } from '../support/stream-senders.ts';
 
 const CLI = path.resolve(import.meta.dirname, '../../dist/cli.js');
+const isBound = (await deathBoundLaunch('ffmpeg')).path === 'setpriv';
 
 interface Ready {
   readonly rtmpUrl: string;
@@ -120,6 +123,34 @@ describe('the server process', () => {
     server.kill('SIGKILL');
     await until('the encoders to end', async () => (await childrenOf(-1, new Set(children))).length === 0, 10_000);
     await publisher.exited;
+  });
+
+  it.runIf(isBound)('leaves nothing behind that reads a remote source when it is killed', async () => {
+    const senders = new StreamSenders();
+    let children: number[] = [];
+    try {
+      const settings = [
+        'ladders = ["./ladder.toml"]\nallowPrivate = ["127.0.0.0/8"]\npull.allowHosts = ["127.0.0.0/8"]',
+        `[[sources]]\nname = "encoder"\nurl = "${await senders.srt()}"\nmode = "ladder"\nonDemand = false`,
+      ];
+      await writeFile(path.join(folder, 'ladder.toml'), PASSTHROUGH_LADDER);
+      await writeFile(path.join(folder, 'laddercast.toml'), settings.join('\n'));
+      const { httpUrl } = await start();
+      const playlist = `${httpUrl}/hls/live/encoder/original/video.m3u8`;
+      await until('the broadcast', async () => ((await fetchMediaPlaylist(playlist))?.segments.length ?? 0) > 0);
+      children = await childrenOf(server.pid!);
+      const commands = await Promise.all(children.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8')));
+      const readers = children.filter((_, index) => commands[index]!.includes('srt://'));
+      expect(readers).toHaveLength(1);
+      expect(children.length).toBeGreaterThan(readers.length);
+      // So it cannot end by itself when nobody takes its output.
+      process.kill(readers[0]!, 'SIGSTOP');
+      server.kill('SIGKILL');
+      await until('the children to end', async () => (await childrenOf(-1, new Set(children))).length === 0, 10_000);
+    } finally {
+      for (const left of await childrenOf(-1, new Set(children))) process.kill(left, 'SIGKILL');
+      await senders.close();
+    }
   });
 
   it('keeps rungs that were added at runtime', async () => {
