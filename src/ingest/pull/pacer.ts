@@ -24,7 +24,7 @@ const TICK_MS = 20;
 const LATE_MS = 200;
 
 /** How a pacer is wired. */
-interface PacerOptions {
+export interface PacerOptions {
   readonly sink: Pick<Publication, 'frame' | 'discontinuity'>;
   readonly clock: Clock;
   /** Media that leaves at once at the start, ms: about one segment, so that every rung has its first one soon. */

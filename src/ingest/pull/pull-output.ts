@@ -1,22 +1,13 @@
 import type { TrackKind } from '../../media/fragment.ts';
-import type { Clock } from '../../util/clock.ts';
 import type { Closable } from '../../util/closer.ts';
-import type { Publication } from '../publication.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer, type PacerOptions } from './pacer.ts';
 import type { SpliceLane } from './splice-lane.ts';
 import { Splicer } from './splicer.ts';
 
 const LANE_LOOK_MS = 50;
 
-interface PullOutputOptions {
-  readonly publication: Pick<Publication, 'frame' | 'discontinuity'>;
-  readonly clock: Clock;
-  /** Media that leaves at once at the start, ms. */
-  readonly burstMs: number;
-  /** Media that the source offers and nobody has read, ms. */
-  readonly unreadMs?: () => number;
-  /** False for a recording, which is read as fast as it leaves. [true] */
-  readonly followsDrift?: boolean;
+interface PullOutputOptions extends Omit<PacerOptions, 'sink'> {
+  readonly publication: PacerOptions['sink'];
 }
 
 /** From a source's own times to its publication: all lanes in one timeline, in real time. */
